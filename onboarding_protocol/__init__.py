@@ -1,0 +1,1 @@
+"""The wire that device, app and API speak: bytes in, events out. No I/O, no clock, no logging."""

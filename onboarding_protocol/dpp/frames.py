@@ -1,0 +1,135 @@
+"""Frames as Easy Connect's TCP transport writes them: BE32 length, then the message from its action octet.
+
+`09` opens a DPP Public Action frame, `0a` and `0b` the GAS frames that carry a configuration; the category octet
+of the air is dropped. Octets above `f0` are no actions of the standard: messages that start with one are handed
+on as they are.
+"""
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from onboarding_protocol.errors import RemoteProtocolError
+
+MESSAGE_MAX_OCTETS = 8000
+"""No message of ours is longer. The strictest known peer reads 8,192 octets with the action octet and overhead."""
+
+_DPP_HEADER = bytes.fromhex("506f9a1a01")
+_ADVERTISEMENT_PROTOCOL_LENGTH = 10
+_ADVERTISEMENT_PROTOCOL = bytes.fromhex("6c087fdd05506f9a1a01")
+
+
+class Action(IntEnum):
+    """First octet of a message."""
+
+    VENDOR_SPECIFIC = 0x09
+    GAS_INITIAL_REQUEST = 0x0A
+    GAS_INITIAL_RESPONSE = 0x0B
+
+
+class FrameType(IntEnum):
+    """Frame types of DPP Public Action frames (Easy Connect section 8.2.1)."""
+
+    AUTHENTICATION_REQUEST = 0
+    AUTHENTICATION_RESPONSE = 1
+    AUTHENTICATION_CONFIRM = 2
+    CONFIGURATION_RESULT = 11
+    CONNECTION_STATUS_RESULT = 12
+
+
+def frame_header(frame_type: FrameType) -> bytes:
+    """Return the six octets of DPP header that Wrapped Data of this frame type authenticates."""
+    return _DPP_HEADER + bytes([frame_type])
+
+
+def encode_frame(frame_type: FrameType, attributes: bytes) -> bytes:
+    """Return a DPP Public Action message."""
+    return bytes([Action.VENDOR_SPECIFIC]) + frame_header(frame_type) + attributes
+
+
+def decode_frame(message: bytes) -> tuple[FrameType, bytes]:
+    """Return frame type and attributes of a DPP Public Action message."""
+    if message[1:6] != _DPP_HEADER or len(message) < 7:
+        raise RemoteProtocolError("a vendor-specific frame that is not DPP with crypto suite 1")
+    try:
+        return FrameType(message[6]), message[7:]
+    except ValueError as error:
+        raise RemoteProtocolError(f"frame type {message[6]} is unknown") from error
+
+
+def encode_gas_request(dialog_token: int, attributes: bytes) -> bytes:
+    """Return a GAS Initial Request."""
+    start = bytes([Action.GAS_INITIAL_REQUEST, dialog_token]) + _ADVERTISEMENT_PROTOCOL
+    return start + len(attributes).to_bytes(2, "little") + attributes
+
+
+def decode_gas_request(message: bytes) -> tuple[int, bytes]:
+    """Return dialog token and attributes of a GAS Initial Request."""
+    return message[1] if len(message) > 1 else 0, _gas_body(message, 2)
+
+
+def encode_gas_response(dialog_token: int, attributes: bytes) -> bytes:
+    """Return a GAS Initial Response with status success and no comeback delay."""
+    start = bytes([Action.GAS_INITIAL_RESPONSE, dialog_token, 0, 0, 0, 0]) + _ADVERTISEMENT_PROTOCOL
+    return start + len(attributes).to_bytes(2, "little") + attributes
+
+
+def decode_gas_response(message: bytes) -> tuple[int, bytes]:
+    """Return dialog token and attributes of a GAS Initial Response."""
+    if message[2:4] != b"\0\0":
+        raise RemoteProtocolError("the configurator refused the query with a GAS status")
+    if message[4:6] != b"\0\0":
+        raise RemoteProtocolError("the configurator asks to come back later, which is not supported")
+    return message[1], _gas_body(message, 6)
+
+
+def _gas_body(message: bytes, start: int) -> bytes:
+    # Peers disagree on the third octet (7f or 00), so only the element and its OUI are compared.
+    end = start + _ADVERTISEMENT_PROTOCOL_LENGTH
+    protocol, length = message[start:end], int.from_bytes(message[end : end + 2], "little")
+    body = message[end + 2 :]
+    if protocol[:2] + protocol[3:] != _ADVERTISEMENT_PROTOCOL[:2] + _ADVERTISEMENT_PROTOCOL[3:]:
+        raise RemoteProtocolError("a GAS frame that is not DPP")
+    if len(body) != length:
+        raise RemoteProtocolError("a GAS frame whose length does not fit its content")
+    return body
+
+
+def delimit(message: bytes) -> bytes:
+    """Prefix a message with its BE32 length."""
+    return len(message).to_bytes(4, "big") + message
+
+
+@dataclass(slots=True)
+class MessageReader:
+    """Cuts a stream of octets into messages. Holds at most one message and never more than the bound."""
+
+    max_octets: int = MESSAGE_MAX_OCTETS
+    _buffer: bytearray = field(default_factory=bytearray, repr=False)
+
+    @property
+    def inside(self) -> bool:
+        """Whether a message has begun and is not complete."""
+        return bool(self._buffer)
+
+    def receive(self, chunk: bytes) -> list[bytes]:
+        """Take octets, return the messages they complete.
+
+        RemoteProtocolError if a length is zero or above the bound: what was buffered is then dropped, since the
+        stream's next boundary is unknown. Complete messages before that point are lost with it.
+        """
+        self._buffer += chunk
+        messages: list[bytes] = []
+        while len(self._buffer) >= 4:
+            length = int.from_bytes(self._buffer[:4], "big")
+            if not 0 < length <= self.max_octets:
+                self.reset()
+                raise RemoteProtocolError(f"a message of {length} octets was announced")
+            if len(self._buffer) < 4 + length:
+                break
+            messages.append(bytes(self._buffer[4 : 4 + length]))
+            del self._buffer[: 4 + length]
+        return messages
+
+    def reset(self) -> None:
+        """Forget an incomplete message."""
+        self._buffer.clear()
