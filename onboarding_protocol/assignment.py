@@ -9,7 +9,7 @@ is the nonce that it signed and the sequence number; `iat` may set its clock.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NewType
 
 import jwt
@@ -19,12 +19,26 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.types import Options
 
 from onboarding_protocol.encoding import base64url_decode, base64url_encode
+from onboarding_protocol.identity import CHALLENGE_OCTETS
 
 ASSIGNMENT_TYPE = "assignment+jwt"
 ASSIGNMENT_MAX_OCTETS = 4096
+_SHA256_OCTETS = 32
+_POINT_OCTETS = 33
 Claims = Mapping[str, object]
 VerifiedAssignment = NewType("VerifiedAssignment", "Assignment")
 """An assignment whose signature was verified with a key the caller accepts."""
+
+
+# PyJWT would compare times with the clock, which may be wrong here; forms are checked below, all in one way.
+_UNCHECKED: Options = {
+    "verify_exp": False,
+    "verify_nbf": False,
+    "verify_iat": False,
+    "verify_aud": False,
+    "verify_sub": False,
+    "verify_jti": False,
+}
 
 
 class AssignmentError(ValueError):
@@ -40,7 +54,7 @@ class TrustAnchor:
     """Who vouches for an endpoint: a name and a key, all that path validation needs (RFC 5280 section 6.1.1 d)."""
 
     name: bytes
-    """The authority's distinguished name, DER."""
+    """The authority's distinguished name, DER, its texts as UTF8String."""
     key: bytes
     """Its P-256 key, compressed point, 33 octets."""
 
@@ -51,7 +65,7 @@ class TrustAnchor:
         if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
             raise ValueError("an endpoint's trust anchor must have a P-256 key")
         point = key.public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
-        return cls(certificate.subject.public_bytes(), point)
+        return cls(_read_name(certificate.subject.rfc4514_string()), point)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +83,7 @@ class Assignment:
     issuer: str
     tenant: str
     device: str
-    nonce: bytes
+    nonce: bytes = field(repr=False)
     """The challenge of this onboarding, 16 octets."""
     sequence: int
     """Grows with each assignment of one hardware; the device refuses a lower one."""
@@ -108,17 +122,16 @@ def verify_assignment(token: str, trusted: frozenset[bytes] | None) -> tuple[Ver
     try:
         header = jwt.get_unverified_header(token)
         key = _read_jwk(header.get("jwk"))
-    except (jwt.InvalidTokenError, ValueError) as error:
+    except (jwt.InvalidTokenError, ValueError, RecursionError) as error:
         raise AssignmentError("assignment-malformed", "the assignment carries no usable operator key") from error
     if header.get("typ") != ASSIGNMENT_TYPE:
         raise AssignmentError("assignment-malformed", "the token is not an assignment")
     thumbprint = jwk_thumbprint(key)
     if trusted is not None and thumbprint not in trusted:
         raise AssignmentError("operator-unknown", "another operator than the one this device knows signed this")
-    unchecked: Options = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False}
     try:
-        claims = jwt.decode(token, key, algorithms=["ES256"], options=unchecked)
-    except jwt.InvalidTokenError as error:
+        claims = jwt.decode(token, key, algorithms=["ES256"], options=_UNCHECKED)
+    except (jwt.InvalidTokenError, RecursionError) as error:
         raise AssignmentError("assignment-signature", "the assignment's signature does not verify") from error
     try:
         return VerifiedAssignment(_from_claims(claims)), thumbprint
@@ -131,7 +144,8 @@ def verify_assignment(token: str, trusted: frozenset[bytes] | None) -> tuple[Ver
 def _to_claims(assignment: Assignment) -> dict[str, object]:
     endpoint: dict[str, object] = {"url": assignment.endpoint.url}
     if anchor := assignment.endpoint.anchor:
-        endpoint["anchor"] = {"name": base64url_encode(anchor.name), "key": base64url_encode(anchor.key)}
+        name = x509.Name.from_bytes(anchor.name).rfc4514_string()
+        endpoint["anchor"] = {"name": name, "key": base64url_encode(anchor.key)}
     return {
         "iss": assignment.issuer,
         "tenant": assignment.tenant,
@@ -155,19 +169,23 @@ def _from_claims(claims: Claims) -> Assignment:
         issuer=_text(claims["iss"]),
         tenant=_text(claims["tenant"]),
         device=_text(claims["sub"]),
-        nonce=_octets(claims["nonce"]),
+        nonce=_octets(claims["nonce"], CHALLENGE_OCTETS),
         sequence=_integer(claims["seq"]),
         issued_at=_integer(claims["iat"]),
         endpoint=Endpoint(_text(endpoint["url"]), None if anchor is None else _anchor(_mapping(anchor))),
-        leaf=_octets(claims["x5t#S256"]),
-        successors=tuple(_octets(thumbprint) for thumbprint in successors),
+        leaf=_octets(claims["x5t#S256"], _SHA256_OCTETS),
+        successors=tuple(_octets(thumbprint, _SHA256_OCTETS) for thumbprint in successors),
     )
 
 
 def _anchor(member: Claims) -> TrustAnchor:
-    anchor = TrustAnchor(_octets(member["name"]), _octets(member["key"]))
+    anchor = TrustAnchor(_read_name(_text(member["name"])), _octets(member["key"], _POINT_OCTETS))
     ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), anchor.key)
     return anchor
+
+
+def _read_name(text: str) -> bytes:
+    return x509.Name.from_rfc4514_string(text).public_bytes()
 
 
 def _jwk(key: ec.EllipticCurvePublicKey) -> dict[str, str]:
@@ -180,6 +198,8 @@ def _read_jwk(member: object) -> ec.EllipticCurvePublicKey:
     jwk = _mapping(member)
     if jwk.get("kty") != "EC" or jwk.get("crv") != "P-256":
         raise ValueError("not a P-256 JWK")
+    if "d" in jwk:
+        raise ValueError("a private key was published")
     x, y = (int.from_bytes(_octets(jwk.get(name)), "big") for name in ("x", "y"))
     return ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
 
@@ -202,5 +222,8 @@ def _integer(value: object) -> int:
     return value
 
 
-def _octets(value: object) -> bytes:
-    return base64url_decode(_text(value))
+def _octets(value: object, length: int | None = None) -> bytes:
+    octets = base64url_decode(_text(value))
+    if length is not None and len(octets) != length:
+        raise ValueError(f"not {length} octets")
+    return octets

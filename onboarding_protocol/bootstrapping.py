@@ -102,6 +102,11 @@ class BootstrappingUri:
     channels: str | None = None
     mac: str | None = None
 
+    def __post_init__(self) -> None:
+        for text in (self.information, self.host, self.channels, self.mac):
+            if text is not None and (";" in text or not text.isascii() or not text.isprintable()):
+                raise BootstrappingError("a field of a label is printable ASCII without a semicolon")
+
     def __str__(self) -> str:
         fields = [
             ("C", self.channels),

@@ -10,7 +10,7 @@ The rules kept here:
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -50,7 +50,7 @@ class LabelProofError(ValueError):
 class VerifiedSigningRequest:
     """A request whose signature and challenge have been verified; only `verify_signing_request` makes one."""
 
-    der: bytes
+    der: bytes = field(repr=False)
     public_key: ec.EllipticCurvePublicKey
     spki_hash: bytes
     """SHA-256 of the operational key's DER SubjectPublicKeyInfo, 32 octets."""

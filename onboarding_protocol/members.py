@@ -112,7 +112,7 @@ class DeviceStatement:
 class Grant:
     """Member of the Configuration Object: the assignment, and the certificates it binds by hash."""
 
-    assignment: str
+    assignment: str = field(repr=False)
     """Compact JWS; verify it with `onboarding_protocol.assignment`."""
     certificates: tuple[bytes, ...]
     """The operational certificate, DER; then the intermediate if the endpoint does not hold it."""
@@ -129,10 +129,12 @@ class Grant:
         if grant is None:
             return None
         assignment = grant.get("assignment")
-        x5c = _array(grant.get("x5c", []))
-        certificates = tuple(_base64(item, CERTIFICATE_MAX_OCTETS) or b"" for item in x5c)
+        x5c = [_base64(item, CERTIFICATE_MAX_OCTETS) for item in _array(grant.get("x5c", []))]
+        certificates = tuple(octets for octets in x5c if octets is not None)
         if not isinstance(assignment, str) or not assignment or not 0 < len(certificates) <= CERTIFICATES_MAX:
             raise RemoteProtocolError("a grant needs an assignment and its certificate")
+        if len(certificates) != len(x5c):
+            raise RemoteProtocolError("a certificate of a grant is null")
         return cls(assignment, certificates)
 
 

@@ -1,10 +1,11 @@
 """DPP attributes (Easy Connect section 8.1): LE16 identifier, LE16 length, value; Wrapped Data always last."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
-from onboarding_protocol.errors import RemoteProtocolError
+from onboarding_protocol.dpp.frames import MESSAGE_MAX_OCTETS
+from onboarding_protocol.errors import LocalProtocolError, RemoteProtocolError
 
 
 class AttributeId(IntEnum):
@@ -50,22 +51,26 @@ class Status(IntEnum):
     NEW_KEY_NEEDED = 14
 
 
-_REPEATABLE = {AttributeId.CONFIGURATION_OBJECT}
+_SINGLE = set(AttributeId) - {AttributeId.CONFIGURATION_OBJECT}
 
 
 def encode_attributes(attributes: Iterable[tuple[AttributeId, bytes]]) -> bytes:
-    """Write attributes in the given order."""
-    return b"".join(
-        identifier.to_bytes(2, "little") + len(value).to_bytes(2, "little") + value for identifier, value in attributes
-    )
+    """Write attributes in the given order; LocalProtocolError for one that fits no message."""
+    return b"".join(_encode_attribute(identifier, value) for identifier, value in attributes)
+
+
+def _encode_attribute(identifier: AttributeId, value: bytes) -> bytes:
+    if len(value) > MESSAGE_MAX_OCTETS:
+        raise LocalProtocolError(f"an attribute of {len(value)} octets is longer than any message")
+    return identifier.to_bytes(2, "little") + len(value).to_bytes(2, "little") + value
 
 
 @dataclass(frozen=True, slots=True)
 class Attributes:
     """Attributes as received, and the octets before Wrapped Data, which it authenticates."""
 
-    values: tuple[tuple[int, bytes], ...]
-    unwrapped: bytes
+    values: tuple[tuple[int, bytes], ...] = field(repr=False)
+    unwrapped: bytes = field(repr=False)
 
     @classmethod
     def parse(cls, octets: bytes) -> "Attributes":
@@ -81,7 +86,7 @@ class Attributes:
                 raise RemoteProtocolError("an attribute runs past the end of its message")
             if AttributeId.WRAPPED_DATA in seen:
                 raise RemoteProtocolError("an attribute follows Wrapped Data")
-            if identifier in seen and identifier not in _REPEATABLE:
+            if identifier in seen and identifier in _SINGLE:
                 raise RemoteProtocolError(f"attribute {identifier:#06x} is doubled")
             seen.add(identifier)
             if identifier == AttributeId.WRAPPED_DATA:

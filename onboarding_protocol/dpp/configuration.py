@@ -75,9 +75,9 @@ def decode_response(octets: bytes, key: bytes, nonce: bytes, dialog_token: int) 
     if token != dialog_token:
         raise RemoteProtocolError("the response answers another query")
     attributes = Attributes.parse(body)
-    status = attributes.take_status()
     plaintext = siv.unwrap(key, attributes.take(AttributeId.WRAPPED_DATA), [attributes.unwrapped])
     with _from_the_peer():
+        status = attributes.take_status()
         inner = Attributes.parse(plaintext)
         _check_nonce(inner, nonce)
         documents = inner.take_all(AttributeId.CONFIGURATION_OBJECT)[:OBJECTS_MAX]

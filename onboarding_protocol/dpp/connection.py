@@ -11,6 +11,7 @@ jump; ask `deadline` when to call `expire`.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -71,6 +72,8 @@ class Connection:
     _last_message: bytes
 
     def __init__(self, begin: Callable[[], Initiator | Responder], capability: Capability) -> None:
+        if capability not in (Capability.ENROLLEE, Capability.CONFIGURATOR):
+            raise LocalProtocolError("an end is enrollee or configurator, not both and not neither")
         self._begin = begin
         self._reader = MessageReader()
         self._message_deadline: float | None = None
@@ -107,15 +110,16 @@ class Connection:
     @property
     def deadline(self) -> float | None:
         """When `expire` wants to be called, on the clock of `now`."""
-        return min(filter(None, (self._deadline, self._message_deadline)), default=None)
+        deadlines = (self._deadline, self._message_deadline)
+        return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def send(self, message: Message, now: float) -> bytes:
         """Return the octets of `message`. LocalProtocolError, and no change, if it is not our turn for it."""
+        if isinstance(message, ConfigurationResult) and not self._status_follows:
+            message = replace(message, status_follows=False)
         step = message.step
         if SENDER[step] not in self._parties or (self._state, step) not in TRANSITIONS:
             raise LocalProtocolError(f"{step.name} cannot be sent in state {self._state.name}")
-        if step is Step.AUTHENTICATION_REQUEST:
-            self._reset(self._state)
         octets = self._encode(message)
         if len(octets) > MESSAGE_MAX_OCTETS:
             raise LocalProtocolError(f"a message of {len(octets)} octets is longer than {MESSAGE_MAX_OCTETS}")
@@ -124,15 +128,15 @@ class Connection:
 
     def receive(self, chunk: bytes, now: float) -> list[Event]:
         """Take octets from the peer and return what they mean, oldest first."""
+        events: list[Event] = []
         try:
-            messages = self._reader.receive(chunk)
+            for message in self._reader.receive(chunk):
+                events.append(self._take(message, now))
         except RemoteProtocolError as error:
-            self._message_deadline = None
-            return [self._drop(DropReason.UNAUTHENTICATED, str(error))]
-        events = [self._take(message, now) for message in messages]
+            events.append(self._drop(DropReason.UNAUTHENTICATED, str(error)))
         if not self._reader.inside:
             self._message_deadline = None
-        elif messages or self._message_deadline is None:
+        elif events or self._message_deadline is None:
             self._message_deadline = now + MESSAGE_PATIENCE_S
         return events
 
@@ -203,8 +207,7 @@ class Connection:
         if not isinstance(candidate, Responder):
             raise RemoteProtocolError("an initiator does not answer requests")
         request = candidate.read_request(attributes)
-        self._reset(self._state)
-        self._authentication = candidate
+        self._reset(self._state, candidate)
         return request
 
     def _read_confirm(self, attributes: Attributes) -> AuthenticationConfirm:
@@ -224,7 +227,7 @@ class Connection:
     def _encode(self, message: Message) -> bytes:
         match message:
             case AuthenticationRequest():
-                return self._initiator.request(message)
+                return self._write_authentication_request(message)
             case AuthenticationResponse(status):
                 return self._responder.respond(status)
             case AuthenticationConfirm():
@@ -240,6 +243,14 @@ class Connection:
                 return configuration.encode_result(message, self._key, self._enrollee_nonce)
             case ConnectionStatusResult():
                 return configuration.encode_connection_status(message, self._key, self._enrollee_nonce)
+
+    def _write_authentication_request(self, message: AuthenticationRequest) -> bytes:
+        candidate = self._begin()
+        if not isinstance(candidate, Initiator):
+            raise LocalProtocolError("a responder does not ask")
+        octets = candidate.request(message)
+        self._reset(self._state, candidate)
+        return octets
 
     @property
     def _initiator(self) -> Initiator:
@@ -268,7 +279,7 @@ class Connection:
         self._reset(State.FAILED)
         return ExchangeFailed(detail, status)
 
-    def _reset(self, state: State) -> None:
+    def _reset(self, state: State, authentication: Initiator | Responder | None = None) -> None:
         self._state = state
         self._deadline = None
         self._drops = 0
@@ -277,4 +288,4 @@ class Connection:
         self._dialog_token = 1
         self._status_follows = True
         self._last_message = b""
-        self._authentication = self._begin()
+        self._authentication = authentication or self._begin()

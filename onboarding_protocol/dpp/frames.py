@@ -5,6 +5,7 @@ of the air is dropped. Octets above `f0` are no actions of the standard: message
 on as they are.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -111,25 +112,27 @@ class MessageReader:
         """Whether a message has begun and is not complete."""
         return bool(self._buffer)
 
-    def receive(self, chunk: bytes) -> list[bytes]:
-        """Take octets, return the messages they complete.
+    def receive(self, chunk: bytes) -> Iterator[bytes]:
+        """Take octets, return the messages they complete, to be read to the end.
 
-        RemoteProtocolError if a length is zero or above the bound: what was buffered is then dropped, since the
-        stream's next boundary is unknown. Complete messages before that point are lost with it.
+        RemoteProtocolError, after the messages before that point, if a length is zero or above the bound: what was
+        buffered is then dropped, since the stream's next boundary is unknown.
         """
         self._buffer += chunk
-        messages: list[bytes] = []
+        return self._complete()
+
+    def reset(self) -> None:
+        """Forget an incomplete message."""
+        self._buffer.clear()
+
+    def _complete(self) -> Iterator[bytes]:
         while len(self._buffer) >= 4:
             length = int.from_bytes(self._buffer[:4], "big")
             if not 0 < length <= self.max_octets:
                 self.reset()
                 raise RemoteProtocolError(f"a message of {length} octets was announced")
             if len(self._buffer) < 4 + length:
-                break
-            messages.append(bytes(self._buffer[4 : 4 + length]))
+                return
+            message = bytes(self._buffer[4 : 4 + length])
             del self._buffer[: 4 + length]
-        return messages
-
-    def reset(self) -> None:
-        """Forget an incomplete message."""
-        self._buffer.clear()
+            yield message

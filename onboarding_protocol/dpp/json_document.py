@@ -1,31 +1,46 @@
 """JSON as the strictest known Easy Connect parsers take it (docs/protocol.md, «JSON»).
 
 Written: integers only, raw UTF-8, no control characters, no U+xx00 escapes, depth at most nine. Read: anything
-that is JSON with an object at the top, since other writers have other habits.
+that is JSON with an object at the top, since other writers have other habits; not what two readers would
+understand differently.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from onboarding_protocol.errors import LocalProtocolError, RemoteProtocolError
 
 JsonObject = Mapping[str, object]
 DEPTH_MAX = 9
+"""What is written: hostap's parser stops at ten levels."""
+READ_DEPTH_MAX = 32
+"""What is read: more than any writer needs, and no danger to whoever walks or prints the document."""
+
+
+class _TooDeepError(ValueError):
+    pass
 
 
 def encode_json(document: JsonObject) -> bytes:
     """Write an object compactly; LocalProtocolError for what a known parser breaks on."""
-    _check(document, DEPTH_MAX)
     try:
+        for leaf in _leaves(document, DEPTH_MAX):
+            _check_writable(leaf)
         return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+    except _TooDeepError as error:
+        raise LocalProtocolError(f"a document is nested deeper than {DEPTH_MAX} levels") from error
     except UnicodeEncodeError as error:
         raise LocalProtocolError("a text that is not Unicode cannot be sent") from error
 
 
 def decode_json(octets: bytes) -> dict[str, object]:
-    """Read an object; RemoteProtocolError for anything else."""
+    """Read an object; RemoteProtocolError for anything else, doubled names and unpaired surrogates included."""
     try:
-        document = json.loads(octets.rstrip(b"\0").decode("utf-8"))
+        text = octets.rstrip(b"\0").decode("utf-8")
+        document = json.loads(text, object_pairs_hook=_read_object, parse_constant=_refuse_constant)
+        for leaf in _leaves(document, READ_DEPTH_MAX):
+            if isinstance(leaf, str):
+                leaf.encode("utf-8")
     except (ValueError, RecursionError) as error:
         raise RemoteProtocolError("a document is not JSON") from error
     if not isinstance(document, dict):
@@ -33,21 +48,38 @@ def decode_json(octets: bytes) -> dict[str, object]:
     return document
 
 
-def _check(value: object, depth: int) -> None:
-    match value:
+def _leaves(value: object, depth: int) -> Iterator[object]:
+    """Yield every name and every scalar."""
+    if not isinstance(value, dict | list | tuple):
+        yield value
+        return
+    if depth == 0:
+        raise _TooDeepError
+    if isinstance(value, dict):
+        yield from value
+    for item in value.values() if isinstance(value, dict) else value:
+        yield from _leaves(item, depth - 1)
+
+
+def _check_writable(leaf: object) -> None:
+    match leaf:
         case bool() | int() | None:
             return
         case str():
-            if any(character < " " or character == "\x7f" for character in value):
+            if any(character < " " or character == "\x7f" for character in leaf):
                 raise LocalProtocolError("a text with a control character cannot be sent")
-        case dict() | list() | tuple():
-            if depth == 0:
-                raise LocalProtocolError(f"a document is nested deeper than {DEPTH_MAX} levels")
-            for name in value if isinstance(value, dict) else ():
-                _check(name, depth)
-            for item in value.values() if isinstance(value, dict) else value:
-                _check(item, depth - 1)
         case _:
             raise LocalProtocolError(
-                f"a {type(value).__name__} cannot be sent: integers, texts, objects and arrays only"
+                f"a {type(leaf).__name__} cannot be sent: integers, texts, objects and arrays only"
             )
+
+
+def _read_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a name is doubled")
+    return members
+
+
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")

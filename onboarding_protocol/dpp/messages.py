@@ -28,6 +28,7 @@ class AuthenticationRequest:
     """Opens an exchange; the initiator knows the responder's label."""
 
     capabilities: Capability = Capability.CONFIGURATOR
+    """What the initiator can be. When sending, the connection writes its own role."""
     nonce: bytes = field(default=b"", repr=False)
     """I-nonce, 16 octets: the challenge. When sending, empty means a fresh random one."""
 
@@ -100,7 +101,7 @@ class ConfigurationResult:
 
     status: Status = Status.OK
     status_follows: bool = True
-    """Whether the configurator asked for a Connection Status Result; known to both ends, not on the wire."""
+    """Whether a Connection Status Result follows; not on the wire. False wherever the configurator asked for none."""
 
     @property
     def step(self) -> Step:
@@ -135,7 +136,7 @@ class DropReason(Enum):
     """Why a message was ignored."""
 
     NOT_MY_LABEL = auto()
-    """An Authentication Request for another bootstrapping key."""
+    """It names another bootstrapping key."""
     DUPLICATE = auto()
     """Octet for octet the message that was taken last; some peers repeat while they wait."""
     UNAUTHENTICATED = auto()

@@ -13,7 +13,17 @@ from onboarding_protocol.encoding import base64url_decode, base64url_encode
 from onboarding_protocol.errors import LocalProtocolError, RemoteProtocolError
 
 SSID_MAX_OCTETS = 32
+PSK_OCTETS = 32
+PASSPHRASE_MAX_OCTETS = 63
 _UTF8_CHARSET = 106  # IANA MIBenum, as ssid_charset wants it
+_SELECTORS = {
+    "506F9A02": "dpp",
+    "000FAC02": "psk",
+    "000FAC06": "psk",
+    "000FAC08": "sae",
+    "000FAC01": "dot1x",
+    "000FAC05": "dot1x",
+}
 _NO_MEMBERS: Mapping[str, object] = {}
 
 
@@ -33,6 +43,12 @@ class Akm(StrEnum):
         """Whether a station can join with a passphrase alone."""
         return self not in (Akm.DPP, Akm.DOT1X)
 
+    @classmethod
+    def parse(cls, text: str) -> "Akm":
+        """Read a name, or suite selectors joined by `+`; ValueError for one that is not known."""
+        parts = {_SELECTORS.get(part.upper(), part) for part in text.split("+")}
+        return next((akm for akm in cls if set(akm.split("+")) == parts), None) or cls(text)
+
 
 @dataclass(frozen=True, slots=True)
 class Credential:
@@ -45,26 +61,43 @@ class Credential:
 
     def to_json(self) -> JsonObject:
         """Return the `cred` object; LocalProtocolError for a secret the standard does not allow."""
+        if fault := self._fault():
+            raise LocalProtocolError(fault)
         if self.psk is not None:
             return {"akm": self.akm.value, "psk_hex": self.psk.hex()}
         if self.passphrase is None:
             return {"akm": self.akm.value}
-        if not 8 <= len(self.passphrase.encode()) <= 63 and self.akm is not Akm.SAE:
-            raise LocalProtocolError("a WPA2 passphrase has 8 to 63 characters")
         return {"akm": self.akm.value, "pass": self.passphrase}
 
     @classmethod
     def from_json(cls, document: JsonObject) -> "Credential":
         """Read a `cred` object."""
         try:
-            akm = Akm(take_text(document, "akm"))
+            akm = Akm.parse(take_text(document, "akm"))
             psk = bytes.fromhex(take_text(document, "psk_hex")) if "psk_hex" in document else None
         except ValueError as error:
             raise RemoteProtocolError("a credential of a kind that is not known") from error
-        if psk is not None and len(psk) != 32:
-            raise RemoteProtocolError("a psk_hex that has not 64 digits")
         passphrase = take_text(document, "pass") if "pass" in document else None
-        return cls(akm, passphrase, psk)
+        credential = cls(akm, passphrase, psk)
+        if fault := credential._fault():
+            raise RemoteProtocolError(fault)
+        return credential
+
+    def _fault(self) -> str | None:
+        if self.psk is not None and (len(self.psk) != PSK_OCTETS or self.akm is Akm.SAE):
+            return f"a pairwise master key has {PSK_OCTETS} octets and does not go with SAE alone"
+        if self.passphrase is None:
+            return None if self.psk or not self.akm.takes_passphrase or "dpp" in self.akm else "a secret is missing"
+        try:
+            octets = self.passphrase.encode("utf-8")
+        except UnicodeEncodeError:
+            return "a passphrase is not Unicode"
+        if any(octet < 0x20 or octet == 0x7F for octet in octets):
+            return "a passphrase has a control character"
+        fewest = 1 if self.akm is Akm.SAE else 8
+        if not fewest <= len(octets) <= PASSPHRASE_MAX_OCTETS:
+            return f"a passphrase has {fewest} to {PASSPHRASE_MAX_OCTETS} octets with {self.akm}"
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +106,7 @@ class ConfigurationObject:
 
     ssid: bytes
     credential: Credential
-    members: Mapping[str, object] = field(default_factory=lambda: _NO_MEMBERS)
+    members: Mapping[str, object] = field(default_factory=lambda: _NO_MEMBERS, repr=False)
 
     def to_json(self) -> JsonObject:
         """Return the DPP Configuration Object."""
@@ -103,7 +136,7 @@ class EnrolleeRequest:
 
     name: str
     net_role: str = "sta"
-    members: Mapping[str, object] = field(default_factory=lambda: _NO_MEMBERS)
+    members: Mapping[str, object] = field(default_factory=lambda: _NO_MEMBERS, repr=False)
 
     def to_json(self) -> JsonObject:
         """Return the DPP Configuration Request object."""
@@ -123,7 +156,7 @@ class ConnectionStatus:
     ssid: bytes | None = None
     channels: str | None = None
     """Operating class and channel pairs that were scanned, as `81/1,6`."""
-    members: Mapping[str, object] = field(default_factory=lambda: _NO_MEMBERS)
+    members: Mapping[str, object] = field(default_factory=lambda: _NO_MEMBERS, repr=False)
 
     def to_json(self) -> JsonObject:
         """Return the DPP Connection Status object."""
@@ -145,6 +178,8 @@ class ConnectionStatus:
             ssid = base64url_decode(take_text(document, "ssid64")) if "ssid64" in document else None
         except ValueError as error:
             raise RemoteProtocolError("a connection status that cannot be read") from error
+        if ssid is not None and len(ssid) > SSID_MAX_OCTETS:
+            raise RemoteProtocolError(f"an SSID of {len(ssid)} octets")
         channels = take_text(document, "channelList") if "channelList" in document else None
         return cls(status, ssid, channels, third_party(document))
 

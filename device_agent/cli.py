@@ -1,0 +1,135 @@
+"""The `device-agent` command."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
+
+import click
+
+from device_agent import control
+from device_agent.agent import Agent
+from device_agent.config import DEFAULT_PATH, WINDOW_SECONDS_MAX, Config, read_config
+from device_agent.errors import AgentError, ControlError
+from device_agent.journal import Journal
+from device_agent.label import Label
+from device_agent.store import Store
+from onboarding_protocol.bootstrapping import BootstrappingKey, BootstrappingUri
+
+_as_json = click.option("--json", "as_json", is_flag=True, help="Write JSON, for scripts.")
+
+
+@click.group(context_settings={"auto_envvar_prefix": "DEVICE_AGENT"})
+@click.option("--config", "path", type=click.Path(path_type=Path), default=DEFAULT_PATH, show_default=True)
+@click.pass_context
+def program(context: click.Context, path: Path) -> None:
+    """Take a factory-fresh device to owned, certified and connected."""
+    context.obj = read_config(path)
+
+
+@program.command()
+@click.option("--open", "open_at_once", is_flag=True, help="Open the provisioning window at once.")
+@_as_json
+@click.pass_obj
+def run(config: Config, open_at_once: bool, as_json: bool) -> None:
+    """Run the agent until it is told to stop."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    agent = Agent(config, Store(config.state), Journal(as_json))
+    asyncio.run(_until_told(agent.run(open_at_once)))
+
+
+@program.command(name="open")
+@click.option("--seconds", type=click.IntRange(1, WINDOW_SECONDS_MAX), help="How long; else as configured.")
+@_as_json
+@click.pass_obj
+def open_window(config: Config, seconds: int | None, as_json: bool) -> None:
+    """Press the button: open the provisioning window."""
+    answer = control.ask(config.control_socket, {"command": "open", "seconds": seconds})
+    _show(as_json, answer, "The provisioning window is open. Scan the label now.")
+
+
+@program.command()
+@click.option("--svg", type=click.Path(path_type=Path), help="Write the label as an SVG picture.")
+@click.option("--png", type=click.Path(path_type=Path), help="Write the label as a PNG picture.")
+@_as_json
+@click.pass_obj
+def label(config: Config, svg: Path | None, png: Path | None, as_json: bool) -> None:
+    """Show the label, or write it as a picture."""
+    uri = BootstrappingUri(BootstrappingKey.from_public_key(Store(config.state).bootstrapping_key.public_key()))
+    made = Label(uri, config.serial)
+    for path, content in ((svg, made.to_svg().encode), (png, made.to_png)):
+        if path is not None:
+            _write(path, content)
+    facts = {"uri": str(uri), "code": made.code, "serial": config.serial, "name": uri.key.name}
+    written = [str(path) for path in (svg, png) if path is not None]
+    sentence = f"Wrote {' and '.join(written)}." if written else made.to_terminal()
+    _show(as_json, facts, sentence)
+
+
+@program.command()
+@_as_json
+@click.pass_obj
+def status(config: Config, as_json: bool) -> None:
+    """Say how far the device has come."""
+    try:
+        facts = control.ask(config.control_socket, {"command": "status"})
+    except ControlError:
+        record = Store(config.state).record
+        owner = record.ownership
+        facts = {"running": False, "state": record.state, "window": None}
+        facts |= {} if owner is None else {"device": owner.device, "tenant": owner.tenant, "endpoint": owner.endpoint}
+    known = (f"{name}: {value}" for name, value in facts.items() if value is not None)
+    _show(as_json, facts, "\n".join(known))
+
+
+@program.command()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@_as_json
+@click.pass_obj
+def reset(config: Config, yes: bool, as_json: bool) -> None:
+    """Forget owner, Wi-Fi and identity. The label stays."""
+    if not yes:
+        click.confirm("Forget owner, Wi-Fi and identity of this device?", abort=True)
+    try:
+        answer = control.ask(config.control_socket, {"command": "reset"})
+    except ControlError:
+        store = Store(config.state, forgive=True)
+        store.reset()
+        answer = {"reset": True, "resets": store.record.resets}
+    _show(as_json, answer, "The device is as it left the factory.")
+
+
+def _show(as_json: bool, facts: Mapping[str, object], sentence: str) -> None:
+    click.echo(json.dumps(facts, default=str) if as_json else sentence)
+
+
+def _write(path: Path, content: Callable[[], bytes]) -> None:
+    try:
+        path.write_bytes(content())
+    except OSError as error:
+        remedy = "Name a folder that you may write to."
+        raise AgentError(f"{path} cannot be written: {error.strerror}", remedy) from error
+
+
+async def _until_told(work: Coroutine[None, None, None]) -> None:
+    task = asyncio.create_task(work)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+def main() -> None:
+    """Run the command line; errors say what happened and what to do next."""
+    try:
+        program()
+    except AgentError as error:
+        if "--json" in sys.argv:
+            facts = {"type": type(error).__name__, "message": str(error), "remedy": error.remedy}
+            click.echo(json.dumps({"error": facts}))
+        click.echo(f"device-agent: {error}.\n{error.remedy}", err=True)
+        sys.exit(1)

@@ -1,0 +1,29 @@
+"""Authenticated time for a device that may have none (docs/protocol.md, «The assignment»)."""
+
+import ctypes
+import logging
+import time
+
+from device_agent.config import ClockPolicy
+
+_TIMEX_OCTETS = 208  # struct timex of Linux on every 64-bit machine; zero means: change nothing
+_TIME_ERROR = 5  # clock not synchronised, adjtimex(2)
+_log = logging.getLogger(__name__)
+
+
+def is_synchronised() -> bool:
+    """Whether the kernel says that something keeps its clock, as NTP does."""
+    state: int = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(_TIMEX_OCTETS))
+    return 0 <= state < _TIME_ERROR
+
+
+def learn(issued_at: int, policy: ClockPolicy) -> None:
+    """Take the time of an assignment that answers our own nonce, before certificates are judged by the clock."""
+    if policy is ClockPolicy.KEEP or is_synchronised():
+        return
+    try:
+        time.clock_settime(time.CLOCK_REALTIME, issued_at)
+    except PermissionError:
+        _log.warning("the clock is not synchronised and must not be set: CAP_SYS_TIME is missing")
+    else:
+        _log.info("the clock was set to the assignment's time, %d", issued_at)

@@ -1,0 +1,105 @@
+"""From a stored configuration to a device that is connected and stays so.
+
+An attempt joins Wi-Fi and makes first contact with the endpoint, and gives the result that the phone hears. What
+follows is the same whether a phone configured the device or it was just switched on: it keeps trying.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import replace
+
+from device_agent import endpoint
+from device_agent.errors import AgentError
+from device_agent.record import Record, WifiProfile
+from device_agent.store import Store
+from device_agent.wifi import JoinResult, Wifi
+from onboarding_protocol.dpp import ConnectionStatus, Status
+from onboarding_protocol.members import DeviceState, EndpointResult, EndpointStatus
+
+RETRY_FIRST_S = 1.0
+RETRY_MAX_S = 300.0
+_log = logging.getLogger(__name__)
+
+
+class Connectivity:
+    """Keeps one device joined and connected, by what its record says."""
+
+    def __init__(self, store: Store, wifi: Wifi, on_change: Callable[[], None]) -> None:
+        self._store = store
+        self._wifi = wifi
+        self._on_change = on_change
+        self.endpoint = EndpointStatus(EndpointResult.UNTRIED)
+
+    async def run(self, on_first: Callable[[ConnectionStatus], None]) -> None:
+        """Join, connect and stay; `on_first` hears once how the first attempt went. Ends only by cancellation."""
+        delay = RETRY_FIRST_S
+        first = True
+
+        def tell(status: ConnectionStatus) -> None:
+            nonlocal first
+            if first:
+                first = False
+                on_first(status)
+
+        while True:
+            reached = await self._attempt(tell)
+            delay = RETRY_FIRST_S if reached else min(delay * 2, RETRY_MAX_S)
+            await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - spreads a fleet, guards nothing
+
+    async def _attempt(self, tell: Callable[[ConnectionStatus], None]) -> bool:
+        profile, joined = await self._join()
+        ownership = self._store.record.ownership
+        if joined.status is not Status.OK or ownership is None:
+            self.endpoint = EndpointStatus(EndpointResult.UNTRIED)
+            tell(_status(profile, joined, self.endpoint))
+            if joined.status is Status.OK:
+                await asyncio.Event().wait()  # joined, and there is no endpoint to connect to
+            return False
+        contacted = False
+
+        def on_contact(status: EndpointStatus) -> None:
+            nonlocal contacted
+            contacted = True
+            self._contacted(status)
+            tell(_status(profile, joined, status))
+
+        ended = await endpoint.hold(ownership, self._store.tls_identity(ownership), on_contact)
+        self.endpoint = ended
+        self._on_change()
+        _log.warning("the endpoint link is down: %s, %s", ended.endpoint, ended.reason)
+        tell(_status(profile, joined, ended))
+        return contacted
+
+    async def _join(self) -> tuple[WifiProfile, JoinResult]:
+        profiles = self._store.record.wifi
+        newest = await self._try(profiles[0])
+        if newest.status is Status.OK:
+            self._store.update(lambda record: replace(record, wifi=record.wifi[:1]))
+            return profiles[0], newest
+        for profile in profiles[1:]:
+            if (await self._try(profile)).status is Status.OK:
+                _log.info("back on the network that worked before")
+                self._store.update(lambda record: replace(record, wifi=record.wifi[1:]))
+        return profiles[0], newest
+
+    async def _try(self, profile: WifiProfile) -> JoinResult:
+        try:
+            return await self._wifi.join(profile)
+        except AgentError:
+            _log.exception("Wi-Fi failed")
+            return JoinResult(Status.CONFIGURE_FAILURE)
+
+    def _contacted(self, status: EndpointStatus) -> None:
+        self.endpoint = status
+        self._store.update(_connected)
+        self._on_change()
+
+
+def _connected(record: Record) -> Record:
+    return replace(record, state=DeviceState.CONNECTED)
+
+
+def _status(profile: WifiProfile, joined: JoinResult, contact: EndpointStatus) -> ConnectionStatus:
+    return ConnectionStatus(joined.status, profile.ssid, joined.channels, contact.to_members())

@@ -1,0 +1,76 @@
+"""The link to the endpoint: MQTT over TLS, the operational certificate as identity.
+
+Each connection begins with one event on the device's own topic; the backend takes the first one as the proof that
+the device has arrived.
+"""
+
+import json
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import aiomqtt
+
+from device_agent.record import Ownership
+from device_agent.trust_anchor import tls_context
+from onboarding_protocol.assignment import TrustAnchor, event_topic
+from onboarding_protocol.members import EndpointResult, EndpointStatus
+
+_DEFAULT_PORT = 8883
+_TIMEOUT_S = 10.0
+_KEEPALIVE_S = 60
+
+
+async def hold(
+    ownership: Ownership, identity: tuple[Path, Path], on_contact: Callable[[EndpointStatus], None]
+) -> EndpointStatus:
+    """Connect, say so, and stay; return why the link ended. `on_contact` is called once the event is delivered."""
+    try:
+        context = _context(ownership, identity)
+        url = urlsplit(ownership.endpoint)
+        if url.scheme != "mqtts" or url.hostname is None:
+            return EndpointStatus(EndpointResult.UNREACHABLE, "endpoint-url")
+        client = aiomqtt.Client(
+            url.hostname,
+            url.port or _DEFAULT_PORT,
+            identifier=ownership.device,
+            tls_context=context,
+            timeout=_TIMEOUT_S,
+            keepalive=_KEEPALIVE_S,
+        )
+        async with client:
+            event = json.dumps({"event": "connected", "sequence": ownership.sequence})
+            await client.publish(event_topic(ownership.tenant, ownership.device), event, qos=1)
+            on_contact(EndpointStatus(EndpointResult.CONNECTED))
+            async for _ in client.messages:
+                continue
+    except (aiomqtt.MqttError, OSError, ValueError) as error:
+        return _explain(error)
+    return EndpointStatus(EndpointResult.UNREACHABLE, "link-ended")
+
+
+def _context(ownership: Ownership, identity: tuple[Path, Path]) -> ssl.SSLContext:
+    anchor = None
+    if ownership.anchor_name is not None and ownership.anchor_key is not None:
+        anchor = TrustAnchor(ownership.anchor_name, ownership.anchor_key)
+    context = tls_context(anchor)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(*identity)
+    return context
+
+
+def _explain(error: Exception) -> EndpointStatus:
+    # aiomqtt hides the cause of a failed connect from tracebacks; it is still the exception's context.
+    cause = error if isinstance(error, OSError) else error.__context__
+    match cause:
+        case ssl.SSLCertVerificationError():
+            return EndpointStatus(EndpointResult.UNTRUSTED, "certificate-untrusted")
+        case ssl.SSLError():
+            return EndpointStatus(EndpointResult.REFUSED, "tls-refused")
+        case OSError():
+            return EndpointStatus(EndpointResult.UNREACHABLE, "no-connection")
+    if isinstance(error, aiomqtt.MqttCodeError):
+        # With TLS 1.3 a refused client certificate shows as a link that ends before the CONNACK.
+        return EndpointStatus(EndpointResult.REFUSED, "closed-by-endpoint")
+    return EndpointStatus(EndpointResult.UNREACHABLE, "no-answer")

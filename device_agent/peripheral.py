@@ -1,0 +1,184 @@
+"""The GATT peripheral, by bless on BlueZ. The one file that knows bless; it decides nothing.
+
+What bless 0.3.0 does not do is done here, on the same D-Bus connection and without touching its code: the peer and
+the ATT_MTU of a write (it drops the options of `WriteValue`), lost links (`Device1.Connected`), an advertisement
+that scanners take as discoverable, a refused link after the window has closed.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bless import BlessServer, GATTAttributePermissions, GATTCharacteristicProperties
+from dbus_next import DBusError, Message, MessageType, Variant
+from dbus_next.errors import InterfaceNotFoundError
+
+from device_agent.errors import PeripheralError
+from onboarding_protocol.gatt import (
+    ATT_MTU_MIN,
+    NOTIFY_CHARACTERISTIC_UUID,
+    SERVICE_UUID,
+    WRITE_CHARACTERISTIC_UUID,
+    chunks,
+)
+
+_PROPERTIES = "org.freedesktop.DBus.Properties"
+_DEVICE = "org.bluez.Device1"
+_ADAPTER = "org.bluez.Adapter1"
+_REMEDY = "See that bluetoothd runs and has an adapter: `bluetoothctl list`."
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A peer wrote to the write characteristic."""
+
+    peer: str
+    mtu: int
+    octets: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PeerGone:
+    """A peer's link is lost or closed."""
+
+    peer: str
+
+
+PeripheralEvent = Written | PeerGone
+
+
+class Peripheral:
+    """The provisioning service, offered from `start` to `stop`; events go to `on_event` in order."""
+
+    def __init__(self, adapter: str, on_event: Callable[[PeripheralEvent], None]) -> None:
+        self._adapter_name = adapter
+        self._on_event = on_event
+        self._server: BlessServer | None = None
+        self._advertising = False
+        self._peers: set[str] = set()
+
+    async def start(self, name: str) -> None:
+        """Offer the service and advertise `name`; PeripheralError if Bluetooth is not there."""
+        server = BlessServer(name=name, loop=asyncio.get_running_loop(), adapter=self._adapter_name)
+        try:
+            await server.setup_task
+            await self._add_service(server)
+            await self._watch(server)
+            await self._set_adapter(server, "DiscoverableTimeout", Variant("u", 0))
+            await self._set_adapter(server, "Discoverable", Variant("b", True))
+            await server.start()
+        except (OSError, DBusError, InterfaceNotFoundError, EOFError) as error:
+            raise PeripheralError(f"Bluetooth cannot be used: {error}", _REMEDY) from error
+        except Exception as error:  # bless raises the bare class for a missing adapter
+            if type(error) is not Exception:
+                raise
+            raise PeripheralError(f"there is no Bluetooth adapter {self._adapter_name}", _REMEDY) from error
+        self._server, self._advertising = server, True
+
+    async def conceal(self) -> None:
+        """Stop advertising; links go on."""
+        if self._server is not None and self._advertising:
+            self._advertising = False
+            await self._server.app.stop_advertising(self._server.adapter)
+            await self._set_adapter(self._server, "Discoverable", Variant("b", False))
+
+    async def stop(self) -> None:
+        """Take the service away and close the links of its peers."""
+        server = self._server
+        if server is None:
+            return
+        await self.conceal()
+        self._server = None
+        for peer in self._peers:
+            await _call(server, peer, _DEVICE, "Disconnect")
+        await server.app.unregister(server.adapter)
+        server.bus.unexport(server.app.path, server.app)
+        server.bus.disconnect()
+        self._peers.clear()
+
+    def notify(self, octets: bytes, mtu: int) -> None:
+        """Send octets to the subscribed peers, cut for this ATT_MTU."""
+        if self._server is None:
+            return
+        characteristic = self._server.get_characteristic(NOTIFY_CHARACTERISTIC_UUID)
+        for chunk in chunks(octets, mtu):
+            characteristic.value = bytearray(chunk)
+            self._server.update_value(SERVICE_UUID, NOTIFY_CHARACTERISTIC_UUID)
+
+    async def _add_service(self, server: BlessServer) -> None:
+        await server.add_new_service(SERVICE_UUID)
+        await server.add_new_characteristic(
+            SERVICE_UUID,
+            WRITE_CHARACTERISTIC_UUID,
+            GATTCharacteristicProperties.write,
+            None,
+            GATTAttributePermissions.writeable,
+        )
+        await server.add_new_characteristic(
+            SERVICE_UUID,
+            NOTIFY_CHARACTERISTIC_UUID,
+            GATTCharacteristicProperties.notify,
+            None,
+            GATTAttributePermissions.readable,
+        )
+
+    async def _watch(self, server: BlessServer) -> None:
+        inbox = server.get_characteristic(WRITE_CHARACTERISTIC_UUID).gatt.path
+
+        def on_message(message: Message) -> Message | None:
+            if message.message_type is MessageType.METHOD_CALL:
+                if message.member == "WriteValue" and message.path == inbox:
+                    return self._written(message)
+            elif message.member == "PropertiesChanged" and message.body[0] == _DEVICE:
+                self._device_changed(message.path, message.body[1])
+            return None
+
+        server.bus.add_message_handler(on_message)
+        rule = f"type='signal',interface='{_PROPERTIES}',member='PropertiesChanged',arg0='{_DEVICE}'"
+        await _call(
+            server,
+            "/org/freedesktop/DBus",
+            "org.freedesktop.DBus",
+            "AddMatch",
+            "s",
+            [rule],
+            destination="org.freedesktop.DBus",
+        )
+
+    def _written(self, message: Message) -> Message:
+        octets, options = message.body
+        peer = options["device"].value if "device" in options else "/unknown"
+        mtu = options["mtu"].value if "mtu" in options else ATT_MTU_MIN
+        self._peers.add(peer)
+        self._on_event(Written(peer, mtu, bytes(octets)))
+        return Message.new_method_return(message)
+
+    def _device_changed(self, peer: str, changed: dict[str, Variant]) -> None:
+        if "Connected" in changed and not changed["Connected"].value and peer in self._peers:
+            self._peers.discard(peer)
+            self._on_event(PeerGone(peer))
+
+    async def _set_adapter(self, server: BlessServer, name: str, value: Variant) -> None:
+        properties = server.adapter.get_interface(_PROPERTIES)
+        await properties.call_set(_ADAPTER, name, value)
+
+
+async def _call(
+    server: BlessServer,
+    path: str,
+    interface: str,
+    member: str,
+    signature: str = "",
+    body: list[object] | None = None,
+    destination: str = "org.bluez",
+) -> None:
+    await server.bus.call(
+        Message(
+            destination=destination,
+            path=path,
+            interface=interface,
+            member=member,
+            signature=signature,
+            body=body or [],
+        )
+    )

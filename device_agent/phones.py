@@ -1,0 +1,92 @@
+"""Which phone the device listens to.
+
+One enrollee per peer, so that two phones never share a buffer. Before an Authentication Confirm has verified, the
+newest Authentication Request wins; afterwards other peers are told that the device is busy, once each, until that
+exchange has ended or its link is gone.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from device_agent.enrollee import Begun, Enrollee, Outcome, Say
+from onboarding_protocol.dpp import ConnectionStatus
+from onboarding_protocol.gatt import ATT_MTU_MIN
+from onboarding_protocol.hint import Hint, encode_hint
+
+PHONES_MAX = 8
+"""Peers remembered at once; a controller has no more links."""
+
+
+@dataclass(slots=True)
+class Phone:
+    """One connected peer."""
+
+    enrollee: Enrollee
+    mtu: int = ATT_MTU_MIN
+    told_busy: bool = False
+
+
+@dataclass(slots=True)
+class Phones:
+    """The peers of one provisioning window, by the name the Bluetooth stack gives them."""
+
+    new_enrollee: Callable[[], Enrollee]
+    _phones: dict[str, Phone] = field(default_factory=dict)
+
+    @property
+    def deadline(self) -> float | None:
+        """When `expire` wants to be called."""
+        deadlines = (phone.enrollee.deadline for phone in self._phones.values())
+        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+
+    @property
+    def any_left(self) -> bool:
+        """Whether a peer that has written is still linked."""
+        return bool(self._phones)
+
+    def mtu(self, peer: str) -> int:
+        """Return the ATT_MTU of a peer's link, the smallest if it is gone."""
+        phone = self._phones.get(peer)
+        return ATT_MTU_MIN if phone is None else phone.mtu
+
+    def written(self, peer: str, mtu: int, octets: bytes, now: float) -> Iterator[tuple[str, Outcome]]:
+        """Take what a peer wrote."""
+        phone = self._phones.get(peer) or self._admit(peer)
+        phone.mtu = mtu
+        if any(other.enrollee.authenticated for name, other in self._phones.items() if name != peer):
+            if not phone.told_busy:
+                phone.told_busy = True
+                yield peer, Say(encode_hint(Hint.BUSY))
+            return
+        for outcome in phone.enrollee.receive(octets, now):
+            if isinstance(outcome, Begun):
+                self._renew_all_but(peer)
+            yield peer, outcome
+
+    def gone(self, peer: str) -> None:
+        """Forget a peer whose link is lost."""
+        self._phones.pop(peer, None)
+
+    def expire(self, now: float) -> Iterator[tuple[str, Outcome]]:
+        """Give up what is overdue with any peer."""
+        for peer, phone in list(self._phones.items()):
+            for outcome in phone.enrollee.expire(now):
+                yield peer, outcome
+
+    def report(self, status: ConnectionStatus, now: float) -> Iterator[tuple[str, Outcome]]:
+        """Say how joining went to the phone that waits for it."""
+        for peer, phone in list(self._phones.items()):
+            for outcome in phone.enrollee.report(status, now):
+                yield peer, outcome
+
+    def _admit(self, peer: str) -> Phone:
+        while len(self._phones) >= PHONES_MAX:
+            quiet = (name for name, phone in self._phones.items() if not phone.enrollee.authenticated)
+            self._phones.pop(next(quiet, next(iter(self._phones))))
+        phone = self._phones[peer] = Phone(self.new_enrollee())
+        return phone
+
+    def _renew_all_but(self, peer: str) -> None:
+        for name, phone in self._phones.items():
+            if name != peer:
+                phone.enrollee = self.new_enrollee()

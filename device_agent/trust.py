@@ -1,0 +1,65 @@
+"""Whether to accept an assignment. Pure; the rules kept here:
+
+1. It is signed by an operator key this device accepts: any at first use, afterwards a pinned one.
+2. It answers a challenge that this device signed.
+3. The certificate beside it is the one it names, and certifies our operational key.
+4. Issuer, tenant and device are those of the assignment before, until a factory reset.
+5. Its sequence number is higher than the last one's; the same number only with the same octets.
+"""
+
+import hashlib
+import hmac
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from device_agent.record import Ownership, Record
+from onboarding_protocol.assignment import AssignmentError, VerifiedAssignment, verify_assignment
+from onboarding_protocol.members import Grant
+
+
+def accept(grant: Grant, record: Record, key: ec.EllipticCurvePublicKey) -> tuple[Ownership, VerifiedAssignment]:
+    """Return what the device will hold from now on; AssignmentError names the rule that is broken."""
+    before = record.ownership
+    trusted = None if before is None else frozenset(before.operator_keys)
+    assignment, signer = verify_assignment(grant.assignment, trusted)
+    if not any(hmac.compare_digest(assignment.nonce, nonce) for nonce in record.nonces):
+        raise AssignmentError("nonce-unknown", "the assignment answers a challenge this device did not sign")
+    _check_certificate(grant.certificates[0], assignment, key)
+    if before is not None:
+        _check_succession(before, assignment, grant)
+    anchor = assignment.endpoint.anchor
+    ownership = Ownership(
+        issuer=assignment.issuer,
+        tenant=assignment.tenant,
+        device=assignment.device,
+        operator_keys=(signer, *assignment.successors),
+        sequence=assignment.sequence,
+        assignment=grant.assignment,
+        certificates=grant.certificates,
+        endpoint=assignment.endpoint.url,
+        anchor_name=None if anchor is None else anchor.name,
+        anchor_key=None if anchor is None else anchor.key,
+    )
+    return ownership, assignment
+
+
+def _check_certificate(der: bytes, assignment: VerifiedAssignment, key: ec.EllipticCurvePublicKey) -> None:
+    if not hmac.compare_digest(hashlib.sha256(der).digest(), assignment.leaf):
+        raise AssignmentError("certificate-mismatch", "the certificate is not the one the assignment names")
+    try:
+        certified = x509.load_der_x509_certificate(der).public_key()
+    except ValueError as error:
+        raise AssignmentError("certificate-mismatch", "the certificate cannot be read") from error
+    if certified != key:
+        raise AssignmentError("certificate-mismatch", "the certificate certifies another key")
+
+
+def _check_succession(before: Ownership, assignment: VerifiedAssignment, grant: Grant) -> None:
+    held = (before.issuer, before.tenant, before.device)
+    if held != (assignment.issuer, assignment.tenant, assignment.device):
+        raise AssignmentError("owned-already", "this device belongs to another tenant; only a factory reset frees it")
+    if assignment.sequence < before.sequence:
+        raise AssignmentError("sequence-rollback", "the assignment is older than the one this device holds")
+    if assignment.sequence == before.sequence and grant.assignment != before.assignment:
+        raise AssignmentError("sequence-rollback", "two different assignments carry the same number")

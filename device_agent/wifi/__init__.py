@@ -1,0 +1,45 @@
+"""Joining Wi-Fi: the interface that the agent knows, and the choice of backend."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from device_agent.config import WifiConfig
+from device_agent.errors import ConfigurationFileError
+from device_agent.record import WifiProfile
+from onboarding_protocol.dpp import Status
+from onboarding_protocol.members import HeardNetwork
+
+
+@dataclass(frozen=True, slots=True)
+class JoinResult:
+    """How an attempt to join ended, in the standard's own terms (Easy Connect section 4.6)."""
+
+    status: Status
+    """OK, AUTH_FAILURE for a wrong password, NO_AP if no such network is heard."""
+    channels: str | None = None
+    """Operating class and channels that were scanned, as `81/1,6`."""
+
+
+class Wifi(Protocol):
+    """A station interface. A network that does not take us is a result; WifiError is for a broken backend."""
+
+    async def scan(self) -> tuple[HeardNetwork, ...]:
+        """Return the networks heard now, strongest first."""
+
+    async def join(self, profile: WifiProfile) -> JoinResult:
+        """Join and stay joined; networks joined before are kept if this one fails."""
+
+
+def open_wifi(config: WifiConfig) -> Wifi:
+    """Return the backend that the configuration names."""
+    from device_agent.wifi.simulated import SimulatedWifi
+
+    if config.backend != "simulated":
+        raise ConfigurationFileError(
+            f"there is no Wi-Fi backend {config.backend!r}", 'Set wifi.backend to "simulated".'
+        )
+    if config.networks is None:
+        raise ConfigurationFileError(
+            "the simulated Wi-Fi has no networks", "Set wifi.networks to a file that lists them."
+        )
+    return SimulatedWifi(config.networks)

@@ -1,0 +1,72 @@
+"""Wi-Fi without a radio: the networks are a TOML file, the results are those of a real station.
+
+    [[network]]
+    ssid = "Home"
+    passphrase = "correct horse battery"
+    akm = "psk"          # or sae, psk+sae, open
+    rssi = -48
+    channel = "81/6"
+    join_seconds = 0.0
+
+The file is read at each scan and each attempt, so that a test may move an access point out of reach.
+"""
+
+import asyncio
+import hmac
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from device_agent.errors import WifiError
+from device_agent.record import WifiProfile
+from device_agent.wifi import JoinResult
+from onboarding_protocol.dpp import Status
+from onboarding_protocol.members import HeardNetwork
+
+SCANNED_CHANNELS = "81/1,6,11"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessPoint:
+    """One network of the file."""
+
+    ssid: str
+    passphrase: str | None = None
+    akm: str = "psk"
+    rssi: int = -60
+    channel: str = "81/1"
+    join_seconds: float = 0.0
+
+
+class SimulatedWifi:
+    """A station among the access points of a file."""
+
+    def __init__(self, networks: Path) -> None:
+        self._path = networks
+
+    async def scan(self) -> tuple[HeardNetwork, ...]:
+        """Return the networks of the file, strongest first."""
+        heard = (HeardNetwork(ap.ssid.encode(), ap.rssi, ap.akm) for ap in self._access_points())
+        return tuple(sorted(heard, key=lambda network: -network.rssi))
+
+    async def join(self, profile: WifiProfile) -> JoinResult:
+        """Try the access point of that name."""
+        found = [ap for ap in self._access_points() if ap.ssid.encode() == profile.ssid]
+        if not found:
+            return JoinResult(Status.NO_AP, SCANNED_CHANNELS)
+        access_point = found[0]
+        await asyncio.sleep(access_point.join_seconds)  # the simulated radio's own time
+        offered, wanted = (profile.passphrase or "").encode(), (access_point.passphrase or "").encode()
+        accepted = hmac.compare_digest(offered, wanted)
+        return JoinResult(Status.OK if accepted else Status.AUTH_FAILURE, access_point.channel)
+
+    def _access_points(self) -> list[AccessPoint]:
+        try:
+            document = tomllib.loads(self._path.read_text(encoding="utf-8"))
+            return msgspec.convert(document.get("network", []), list[AccessPoint])
+        except (OSError, ValueError) as error:
+            raise WifiError(
+                f"the simulated networks in {self._path} cannot be read: {error}", "Correct the file."
+            ) from error
