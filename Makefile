@@ -1,0 +1,39 @@
+# What a person or a script calls. `make demo` and `make test` need Python 3.11, apt and root, or what they say.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+help: ## show this
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+demo: $(VENV)/.installed ## take a factory-fresh device from its label to connected; ARGS=--wrong-password shows the way out
+	@.ci/system-packages dbus-daemon mosquitto
+	@$(BIN)/python -m tests.world.demo $(ARGS)
+
+test: lint ## lint, then every test
+	@.ci/system-packages dbus-daemon mosquitto wpasupplicant iproute2
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.installed ## ruff and mypy --strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.installed ## figures, as counts and ratios
+	@.ci/system-packages dbus-daemon mosquitto
+	$(BIN)/python -m tests.bench
+
+format: $(VENV)/.installed ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## remove what was installed and built here
+	rm -rf $(VENV) build demo-run *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/.installed: pyproject.toml .ci/constraints.txt
+	@.ci/system-packages python3-venv
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable '.[dev]'
+	@touch $@
+
+.PHONY: help demo test lint bench format clean
