@@ -133,7 +133,7 @@ class Agent:
         for peer, outcome in outcomes:
             match outcome:
                 case Say(octets):
-                    self._peripheral.notify(octets, self._phones.mtu(peer))
+                    await self._peripheral.notify(octets, self._phones.mtu(peer))
                 case Begun():
                     self._journal.event("exchange", phone=peer)
                 case Configured(foreign, issued_at):

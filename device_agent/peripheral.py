@@ -89,14 +89,14 @@ class Peripheral:
             return
         await self.conceal()
         self._server = None
-        for peer in self._peers:
+        for peer in tuple(self._peers):
             await _call(server, peer, _DEVICE, "Disconnect")
         await server.app.unregister(server.adapter)
         server.bus.unexport(server.app.path, server.app)
         server.bus.disconnect()
         self._peers.clear()
 
-    def notify(self, octets: bytes, mtu: int) -> None:
+    async def notify(self, octets: bytes, mtu: int) -> None:
         """Send octets to the subscribed peers, cut for this ATT_MTU."""
         if self._server is None:
             return
@@ -104,6 +104,7 @@ class Peripheral:
         for chunk in chunks(octets, mtu):
             characteristic.value = bytearray(chunk)
             self._server.update_value(SERVICE_UUID, NOTIFY_CHARACTERISTIC_UUID)
+            await asyncio.sleep(0)  # dbus_next takes a full socket for a broken one, so it writes each at once
 
     async def _add_service(self, server: BlessServer) -> None:
         await server.add_new_service(SERVICE_UUID)

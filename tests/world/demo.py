@@ -12,7 +12,7 @@ from pathlib import Path
 from cryptography import x509
 
 from tests.world.process import Event, ProcessError
-from tests.world.world import PASSPHRASE, SSID, Device, World
+from tests.world.world import PASSPHRASE, Device, World
 
 FOLDER = Path(__file__).parent.parent.parent / "demo-run"
 _BOLD, _DIM, _PLAIN = ("\033[1m", "\033[2m", "\033[0m") if sys.stdout.isatty() else ("", "", "")
@@ -64,11 +64,8 @@ async def _story(wrong_password: bool, mtu: int) -> int:
 
 
 async def _onboard(world: World, device: Device, passphrases: tuple[str, ...]) -> str | None:
-    file = FOLDER / "wifi-passwords"
-    file.touch(mode=0o600)
-    file.write_text("".join(f"{passphrase}\n" for passphrase in passphrases))
     started = time.monotonic()
-    app = await world.app("onboard", "--label", device.label, "--wifi", SSID, "--wifi-password-file", file, "--json")
+    app = await world.begin_onboarding(device.label, passphrases=passphrases)
     async for event in app.every_event():
         _show_step(event)
     if app.returncode != 0:

@@ -166,16 +166,34 @@ class World:
         self.processes.push_async_callback(process.stop)
         return process
 
-    async def onboard(
-        self, label: Path | str, passphrases: tuple[str, ...] = (PASSPHRASE,), ssid: str = SSID, party: str = "phone"
+    async def begin_onboarding(
+        self,
+        label: Path | str,
+        *arguments: str | Path,
+        passphrases: tuple[str, ...] = (PASSPHRASE,),
+        ssid: str = SSID,
+        party: str = "phone",
     ) -> Process:
-        """Run `app-sim onboard --json` to its end."""
+        """Start `app-sim onboard --json`."""
         file = self.folder / f"wifi-{secrets.token_hex(4)}"
         file.write_text("".join(f"{passphrase}\n" for passphrase in passphrases))
-        arguments = ["onboard", "--label", str(label), "--wifi", ssid, "--wifi-password-file", str(file), "--json"]
-        process = await self.app(*arguments, party=party)
-        await process.finish()
-        return process
+        wifi: Command = ["--wifi", ssid, "--wifi-password-file", file]
+        return await self.app(
+            "onboard", "--label", label, *wifi, *arguments, "--json", party=party, name=f"app-{party}"
+        )
+
+    async def onboard(
+        self,
+        label: Path | str,
+        *arguments: str | Path,
+        passphrases: tuple[str, ...] = (PASSPHRASE,),
+        ssid: str = SSID,
+        party: str = "phone",
+    ) -> Process:
+        """Run `app-sim onboard --json` to its end."""
+        app = await self.begin_onboarding(label, *arguments, passphrases=passphrases, ssid=ssid, party=party)
+        await app.finish()
+        return app
 
     async def command(self, command: Command, standard_input: bytes | None = None) -> list[str]:
         """Run a program to its end and return its lines; ProcessError unless it succeeds."""
