@@ -1,0 +1,1 @@
+"""The onboarding API and tenant registry: web → services → storage → domain, imports in that direction only."""

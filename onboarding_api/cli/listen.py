@@ -1,0 +1,46 @@
+"""onboarding-api listen: take notice of devices at the broker."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+import click
+
+from onboarding_api.app import wall_clock
+from onboarding_api.cli.options import current_database, database_option, json_option, tell
+from onboarding_api.listener import BrokerAccess
+from onboarding_api.listener import listen as listen_forever
+from onboarding_api.logs import configure_logging
+from onboarding_api.services.contacts import Contacts
+
+_PEM = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command()
+@click.option("--broker", envvar="ONBOARDING_BROKER", required=True, help="mqtts://HOST:PORT")
+@click.option(
+    "--broker-ca", envvar="ONBOARDING_BROKER_CA", required=True, type=_PEM, help="Who vouches for the broker."
+)
+@click.option("--certificate", envvar="ONBOARDING_CERTIFICATE", required=True, type=_PEM, help="Ours, for the broker.")
+@click.option("--key", envvar="ONBOARDING_KEY", required=True, type=_PEM, help="The certificate's private key.")
+@database_option
+@json_option
+def listen(broker: str, broker_ca: Path, certificate: Path, key: Path, database: str, as_json: bool) -> None:
+    """Mark devices connected at their first event, until SIGTERM. Prints one line at each subscription."""
+    configure_logging()
+    contacts = Contacts(current_database(database))
+    access = BrokerAccess.of(broker, broker_ca, certificate, key)
+    asyncio.run(_until_told(contacts, access, as_json, broker))
+
+
+async def _until_told(contacts: Contacts, access: BrokerAccess, as_json: bool, broker: str) -> None:
+    def ready() -> None:
+        tell(as_json, {"event": "listening", "broker": broker}, f"listening {broker}")
+
+    listening = asyncio.create_task(listen_forever(contacts, access, wall_clock, ready))
+    loop = asyncio.get_running_loop()
+    for told in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(told, listening.cancel)
+    await asyncio.wait([listening])
+    if not listening.cancelled():
+        listening.result()

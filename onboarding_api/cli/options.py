@@ -1,0 +1,39 @@
+"""Options that several commands share, each with its ONBOARDING_… variable."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from onboarding_api.storage.database import Database
+from onboarding_api.storage.migrations import require_current
+
+database_option = click.option(
+    "--database",
+    envvar="ONBOARDING_DATABASE",
+    default="sqlite:///onboarding.db",
+    show_default=True,
+    help="SQLAlchemy URL of the registry.",
+)
+key_file_option = click.option(
+    "--key-file",
+    envvar="ONBOARDING_KEY_FILE",
+    default="onboarding.key",
+    show_default=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Key-encryption key, mode 0600.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, envvar="ONBOARDING_JSON", help="Answer in JSON.")
+
+
+def current_database(url: str) -> Database:
+    """Open the registry; refuse one whose tables are not the newest."""
+    database = Database(url)
+    require_current(database)
+    return database
+
+
+def tell(as_json: bool, document: Mapping[str, object], sentence: str) -> None:
+    """Answer a script with a JSON line, a person with a sentence."""
+    click.echo(json.dumps(document) if as_json else sentence)

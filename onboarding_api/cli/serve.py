@@ -1,0 +1,58 @@
+"""onboarding-api serve: answer HTTP."""
+
+import os
+from pathlib import Path
+
+import click
+
+from onboarding_api.cli.options import current_database, database_option, json_option, key_file_option, tell
+from onboarding_api.config import Config
+from onboarding_api.domain.errors import AddressRefusedError
+from onboarding_api.key_file import load_seal
+from onboarding_api.serving import serve as serve_forever
+
+
+@click.command()
+@click.option(
+    "--bind", envvar="ONBOARDING_BIND", default="127.0.0.1:8080", show_default=True, help="HOST:PORT to listen on."
+)
+@database_option
+@key_file_option
+@click.option(
+    "--issuer",
+    envvar="ONBOARDING_ISSUER",
+    default="onboarding",
+    show_default=True,
+    help="Who we say we are; devices pin it.",
+)
+@click.option("--workers", envvar="ONBOARDING_WORKERS", default=1, show_default=True, type=click.IntRange(1, 64))
+@click.option(
+    "--streams",
+    envvar="ONBOARDING_STREAMS",
+    default=16,
+    show_default=True,
+    type=click.IntRange(1, 1024),
+    help="Open event streams per worker.",
+)
+@json_option
+def serve(bind: str, database: str, key_file: Path, issuer: str, workers: int, streams: int, as_json: bool) -> None:
+    """Answer HTTP until SIGTERM. Prints one line when connections are accepted."""
+    host, port = _address(bind)
+    current_database(database).close()
+    load_seal(key_file)
+    url = f"http://{bind}"
+    told = {"event": "ready", "url": url, "pid": os.getpid()}
+    serve_forever(
+        Config(database, key_file, issuer, streams),
+        host,
+        port,
+        workers,
+        ready=lambda: tell(as_json, told, f"ready {url}"),
+    )
+
+
+def _address(bind: str) -> tuple[str, int]:
+    host, _, port = bind.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise AddressRefusedError(f"not an address to listen on: {bind}")
+    return host.strip("[]"), int(port)

@@ -1,0 +1,18 @@
+"""The settings of one process, read once in the command line and passed down. Nothing else reads the environment."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What an API process needs to know."""
+
+    database: str
+    """SQLAlchemy URL."""
+    key_file: Path
+    """The key-encryption key, mode 0600."""
+    issuer: str
+    """`iss` of access tokens and assignments; devices pin it, so it never changes."""
+    streams: int = 16
+    """Open event streams per process. Each holds a thread while it waits, see `serving.py`."""

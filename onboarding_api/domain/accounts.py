@@ -1,0 +1,60 @@
+"""Who signs in, and as what."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from onboarding_api.domain.errors import RoleRefusedError, UserRefusedError
+from onboarding_api.domain.identifiers import TenantId, UserId
+from onboarding_api.domain.ownership import Claimant
+
+PASSWORD_MIN = 8
+PASSWORD_MAX = 1024
+"""Argon2 takes any length; the bound only keeps requests small."""
+
+
+class Role(Enum):
+    """What an account may do. Everybody who belongs to a tenant may onboard devices for it."""
+
+    OPERATOR = "operator"
+    """Runs the service; belongs to no tenant and so owns no device."""
+    TENANT_ADMIN = "tenant-admin"
+    TECHNICIAN = "technician"
+    OWNER = "owner"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user who can sign in."""
+
+    id: UserId
+    name: str
+    tenant: TenantId | None
+    role: Role
+    password_hash: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who is asking, as a verified access token says."""
+
+    user: UserId
+    tenant: TenantId | None
+    role: Role
+
+    def claimant(self) -> Claimant:
+        """Return the principal as somebody who can own a device, or refuse."""
+        if self.tenant is None:
+            raise RoleRefusedError("this account belongs to no tenant, so it cannot own a device")
+        return Claimant(self.tenant, self.user)
+
+
+def require_membership(role: Role, tenant: TenantId | None) -> None:
+    """Refuse a role with the wrong kind of membership."""
+    if (role is Role.OPERATOR) != (tenant is None):
+        raise UserRefusedError(f"the role {role.value} {'needs a' if tenant is None else 'has no'} tenant")
+
+
+def require_password(password: str) -> None:
+    """Refuse passwords that are too short or absurdly long."""
+    if not PASSWORD_MIN <= len(password) <= PASSWORD_MAX:
+        raise UserRefusedError(f"a password has {PASSWORD_MIN} to {PASSWORD_MAX} characters")

@@ -1,0 +1,26 @@
+"""First contact: a device was seen at its endpoint, so its registration is `connected` and its label locked.
+
+The rule kept here: only what the backend itself has seen counts, never a phone's word, and only if tenant and device
+belong together in a row of ours.
+"""
+
+from onboarding_api.domain.identifiers import DeviceKey, Timestamp
+from onboarding_api.storage.contacts import Contact, find_contact, mark_connected
+from onboarding_api.storage.database import Database
+
+
+class Contacts:
+    """Takes notice of devices."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def seen(self, key: DeviceKey, now: Timestamp) -> Contact:
+        """Take notice of a device; only its first contact writes."""
+        with self._database.reading() as connection:
+            contact = find_contact(connection, key)
+        if contact is Contact.FIRST:
+            with self._database.writing() as connection:
+                if not mark_connected(connection, key, now):
+                    return find_contact(connection, key)  # another listener was first, or the device is gone
+        return contact

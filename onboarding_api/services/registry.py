@@ -1,0 +1,53 @@
+"""All services of one process, built once around one database."""
+
+from dataclasses import dataclass
+
+from argon2 import PasswordHasher
+
+from onboarding_api.domain.identifiers import Clock, Randomness
+from onboarding_api.domain.sealing import Seal
+from onboarding_api.services.accounts import Accounts
+from onboarding_api.services.onboardings import Onboardings
+from onboarding_api.services.registration import Registrar, Render
+from onboarding_api.services.signing_keys import open_signing_keys
+from onboarding_api.services.tenants import Authorities
+from onboarding_api.services.tokens import Tokens
+from onboarding_api.services.watching import StreamLimits, Watching
+from onboarding_api.storage.changes import Changes
+from onboarding_api.storage.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """What the web layer calls."""
+
+    accounts: Accounts
+    tokens: Tokens
+    onboardings: Onboardings
+    registrar: Registrar
+    watching: Watching
+    clock: Clock
+
+
+def open_registry(
+    database: Database,
+    seal: Seal,
+    issuer: str,
+    limits: StreamLimits,
+    *,
+    render: Render,
+    clock: Clock,
+    randomness: Randomness,
+    hasher: PasswordHasher | None = None,
+) -> Registry:
+    """Open the signing keys and join the services."""
+    keys = open_signing_keys(database, seal)
+    onboardings = Onboardings(database, randomness)
+    return Registry(
+        accounts=Accounts(database, randomness, hasher),
+        tokens=Tokens(issuer, keys.token, randomness),
+        onboardings=onboardings,
+        registrar=Registrar(database, Authorities(database, seal), keys, issuer, randomness, render),
+        watching=Watching(onboardings, Changes(database), limits, clock),
+        clock=clock,
+    )

@@ -1,0 +1,54 @@
+"""The service's own keys: made once, sealed, opened when a process starts.
+
+The rule kept here: a standby key for assignments exists from the first day, and every assignment names it, so that
+the operator can change keys without losing devices that pinned the old one.
+"""
+
+from dataclasses import dataclass, field
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from onboarding_api.domain.errors import SchemaOutdatedError
+from onboarding_api.domain.identifiers import Randomness, Timestamp
+from onboarding_api.domain.sealing import Seal
+from onboarding_api.storage.database import Database
+from onboarding_api.storage.signing_keys import SealedSigningKey, find_signing_keys, insert_signing_key
+from onboarding_protocol.assignment import jwk_thumbprint
+
+_ASSIGNMENT, _TOKEN = "assignment", "token"
+_RANKS = {_ASSIGNMENT: 2, _TOKEN: 1}
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKeys:
+    """The keys this process signs with."""
+
+    assignment: ec.EllipticCurvePrivateKey = field(repr=False)
+    token: ec.EllipticCurvePrivateKey = field(repr=False)
+    successors: tuple[bytes, ...]
+    """Thumbprints of the keys that may sign the next assignment besides the present one."""
+
+
+def ensure_signing_keys(database: Database, seal: Seal, randomness: Randomness, now: Timestamp) -> None:
+    """Make the keys that do not exist yet."""
+    with database.writing() as connection:
+        for purpose, ranks in _RANKS.items():
+            for rank in range(len(find_signing_keys(connection, purpose)), ranks):
+                key = ec.generate_private_key(ec.SECP256R1())
+                thumbprint = jwk_thumbprint(key.public_key())
+                sealed = seal.close(key, purpose, thumbprint.hex(), randomness)
+                insert_signing_key(connection, SealedSigningKey(purpose, rank, thumbprint, sealed), now)
+
+
+def open_signing_keys(database: Database, seal: Seal) -> SigningKeys:
+    """Open the keys that sign."""
+    with database.reading() as connection:
+        assignment = find_signing_keys(connection, _ASSIGNMENT)
+        token = find_signing_keys(connection, _TOKEN)
+    if not assignment or not token:
+        raise SchemaOutdatedError("the database has no signing keys yet")
+    return SigningKeys(
+        assignment=seal.open(assignment[0].sealed_key, _ASSIGNMENT, assignment[0].thumbprint.hex()),
+        token=seal.open(token[0].sealed_key, _TOKEN, token[0].thumbprint.hex()),
+        successors=tuple(key.thumbprint for key in assignment[1:]),
+    )

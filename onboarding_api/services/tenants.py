@@ -1,0 +1,124 @@
+"""Tenants: created with their certification authority, and what a broker must trust."""
+
+from urllib.parse import urlsplit
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from onboarding_api.domain.certificates import Authority, create_authority, new_serial
+from onboarding_api.domain.errors import EndpointRefusedError, TenantExistsError, TenantUnknownError
+from onboarding_api.domain.identifiers import (
+    AuthorityId,
+    Randomness,
+    TenantId,
+    Timestamp,
+    Version,
+    new_uuid,
+)
+from onboarding_api.domain.sealing import Seal
+from onboarding_api.storage.database import Database
+from onboarding_api.storage.tenants import (
+    SealedAuthority,
+    TenantRecord,
+    authority_certificates,
+    find_authority,
+    insert_authority,
+    insert_tenant,
+    list_tenants,
+    tenant_exists,
+)
+from onboarding_protocol.assignment import TrustAnchor
+
+_PURPOSE = "tenant authority"
+_SCHEMES = {"mqtts"}
+
+
+class Tenants:
+    """Creates tenants."""
+
+    def __init__(self, database: Database, seal: Seal, randomness: Randomness) -> None:
+        self._database = database
+        self._seal = seal
+        self._randomness = randomness
+
+    def create(self, tenant: TenantId, endpoint_url: str, endpoint_ca: bytes | None, now: Timestamp) -> Authority:
+        """Create a tenant and its authority; `endpoint_ca` is the PEM of who vouches for the endpoint."""
+        require_endpoint(endpoint_url)
+        anchor = _read_anchor(endpoint_ca) if endpoint_ca else None
+        key = ec.generate_private_key(ec.SECP256R1())
+        serial = new_serial(self._randomness)
+        authority = create_authority(AuthorityId(new_uuid(self._randomness)), tenant, key, serial, now)
+        sealed = SealedAuthority(
+            id=authority.id,
+            tenant=tenant,
+            subject_dn=authority.certificate.subject.rfc4514_string(),
+            certificate=authority.certificate.public_bytes(Encoding.DER),
+            sealed_key=self._seal.close(key, _PURPOSE, tenant, self._randomness),
+        )
+        version = Version(new_uuid(self._randomness))
+        with self._database.writing() as connection:
+            if tenant_exists(connection, tenant):
+                raise TenantExistsError(f"there is already a tenant {tenant}")
+            insert_tenant(connection, tenant, version, endpoint_url, anchor, now)
+            insert_authority(connection, sealed, now)
+        return authority
+
+
+class TenantDirectory:
+    """What may be known about tenants without opening any key."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def list(self) -> list[TenantRecord]:
+        """Return all tenants, by id."""
+        with self._database.reading() as connection:
+            return list(list_tenants(connection))
+
+    def authority_pem(self, tenant: TenantId) -> str:
+        """Return what the broker must trust for this tenant's devices, as PEM."""
+        with self._database.reading() as connection:
+            certificates = authority_certificates(connection, tenant)
+        if not certificates:
+            raise TenantUnknownError(f"there is no tenant {tenant}")
+        loaded = (x509.load_der_x509_certificate(der) for der in certificates)
+        return "".join(certificate.public_bytes(Encoding.PEM).decode("ascii") for certificate in loaded)
+
+
+class Authorities:
+    """The tenants' authorities, each opened once per process."""
+
+    def __init__(self, database: Database, seal: Seal) -> None:
+        self._database = database
+        self._seal = seal
+        self._opened: dict[AuthorityId, Authority] = {}
+
+    def get(self, tenant: TenantId, authority: AuthorityId) -> Authority:
+        """Return one authority, ready to sign."""
+        if opened := self._opened.get(authority):
+            return opened
+        with self._database.reading() as connection:
+            sealed = find_authority(connection, tenant, authority)
+        key = self._seal.open(sealed.sealed_key, _PURPOSE, tenant)
+        opened = Authority.of(authority, tenant, x509.load_der_x509_certificate(sealed.certificate), key)
+        return self._opened.setdefault(authority, opened)
+
+
+def require_endpoint(url: str) -> None:
+    """Refuse an address that a device could not connect to with its certificate."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in _SCHEMES and parts.hostname and parts.port and not parts.path.strip("/")
+    except ValueError:
+        usable = False
+    if not usable or not url.isascii() or "@" in url:
+        raise EndpointRefusedError(f"not an endpoint a device can use: {url}")
+
+
+def _read_anchor(pem: bytes) -> tuple[bytes, bytes]:
+    try:
+        anchor = TrustAnchor.from_certificate(x509.load_pem_x509_certificate(pem))
+    except ValueError as error:
+        raise EndpointRefusedError(f"the endpoint's authority cannot be used: {error}") from error
+    return anchor.name, anchor.key

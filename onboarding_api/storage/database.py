@@ -1,0 +1,116 @@
+"""Connections and transactions: the one place that begins and commits.
+
+Writers take turns. SQLite allows one at a time, and its busy handler polls with growing sleeps, which under load
+keeps single requests waiting for seconds. So threads queue for the one writing connection of their process, and
+processes for a lock file: the next one wakes at once, and the kernel frees the lock if its holder is killed.
+Commits are durable before they are acknowledged: write-ahead log with synchronous=FULL.
+"""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+
+from sqlalchemy import Connection, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, IntegrityError
+
+from onboarding_api.domain.errors import ConcurrentChangeError, DatabaseUnusableError
+
+_BUSY_MS = 10_000
+_CHECKPOINT_PAGES = 8192
+"""32 MiB of log between checkpoints, not 4: a registration writes a dozen pages, and the pages near the roots of the
+indexes are written again each time, so a longer log is copied into the database with far fewer writes."""
+_READERS = 32
+"""Connections kept for reading; a stream borrows one only while it reads."""
+
+
+class Database:
+    """A database and the two ways to use it."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            address = make_url(url)
+        except ArgumentError as error:
+            raise DatabaseUnusableError("the database URL is not one") from error
+        self._turn: _Turn | None = None
+        self.is_sqlite = address.get_backend_name() == "sqlite"
+        if self.is_sqlite:
+            if not address.database or address.database == ":memory:":
+                raise DatabaseUnusableError("SQLite in memory cannot be shared by several connections")
+            path = Path(address.database)
+            self._readers = create_engine(address, isolation_level="AUTOCOMMIT", pool_size=_READERS, max_overflow=-1)
+            self._writer = create_engine(address, pool_size=1, max_overflow=0, pool_timeout=_BUSY_MS / 1000)
+            self._turn = _Turn(path.with_name(path.name + "-turn"))
+            event.listen(self._readers, "connect", _prepare_reader)
+            event.listen(self._writer, "connect", _prepare_writer)
+            event.listen(self._writer, "begin", _begin_immediate)
+        else:
+            self._readers = create_engine(address, isolation_level="AUTOCOMMIT", pool_size=_READERS)
+            self._writer = create_engine(address, pool_size=_READERS)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Lend a connection whose every statement sees the newest commit; it must not write."""
+        with self._readers.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Lend a connection in a transaction that commits at the end, or rolls back if anything is raised."""
+        try:
+            with self._writer.connect() as connection, self._next_turn(), connection.begin():
+                yield connection
+        except IntegrityError as error:
+            raise ConcurrentChangeError("another request changed the same rows") from error
+
+    def close(self) -> None:
+        """Give up all connections."""
+        self._readers.dispose()
+        self._writer.dispose()
+        if self._turn:
+            self._turn.close()
+
+    def _next_turn(self) -> AbstractContextManager[None]:
+        return self._turn.taken() if self._turn else nullcontext()
+
+
+class _Turn:
+    """Whose turn it is to write, among the processes that share a SQLite file."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise DatabaseUnusableError(f"cannot write beside the database: {error.strerror}: {path}") from error
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Wait for the turn, without polling, and give it back."""
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Forget the lock file."""
+        os.close(self._file)
+
+
+def _prepare_reader(connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+    connection.execute("PRAGMA journal_mode = WAL")
+
+
+def _prepare_writer(connection: sqlite3.Connection, record: object) -> None:
+    connection.isolation_level = None  # transactions are begun by `_begin_immediate`, not by the driver
+    _prepare_reader(connection, record)
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,51 @@
+"""Schema migrations, configured in code: no alembic.ini."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.exc import OperationalError
+
+from onboarding_api.domain.errors import DatabaseUnusableError, SchemaOutdatedError
+from onboarding_api.storage.database import Database
+
+
+def upgrade(database: Database) -> str:
+    """Bring the tables to the newest revision, in one transaction; return that revision."""
+    configuration = _configuration()
+    try:
+        with database.writing() as connection:
+            configuration.attributes["connection"] = connection
+            command.upgrade(configuration, "head")
+    except OperationalError as error:
+        raise DatabaseUnusableError(f"the database cannot be upgraded: {error.orig}") from error
+    return _head(configuration)
+
+
+def require_current(database: Database) -> None:
+    """Refuse a database whose tables are not exactly what this program needs."""
+    expected = _head(_configuration())
+    try:
+        with database.reading() as connection:
+            present = MigrationContext.configure(connection).get_current_revision()
+    except OperationalError as error:
+        raise DatabaseUnusableError(f"the database cannot be opened: {error.orig}") from error
+    if present != expected:
+        found = "has no tables yet" if present is None else f"has the tables of {present}, not {expected}"
+        raise SchemaOutdatedError(f"the database {found}")
+
+
+def _configuration() -> Config:
+    configuration = Config()
+    configuration.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    configuration.set_main_option("path_separator", "os")
+    return configuration
+
+
+def _head(configuration: Config) -> str:
+    head = ScriptDirectory.from_config(configuration).get_current_head()
+    if head is None:
+        raise SchemaOutdatedError("this installation has no migrations")
+    return head

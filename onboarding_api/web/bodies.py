@@ -1,0 +1,89 @@
+"""Request bodies: read strictly, refused field by field.
+
+Octets travel as base64 as the wire has them: DER in the standard alphabet with padding, short values in base64url
+without. Members we do not know are refused, so that a misspelt one is not silently lost.
+"""
+
+import base64
+import binascii
+import re
+from typing import Annotated, TypeVar
+
+import msgspec
+from flask import request
+
+from onboarding_api.web.refusals import BodyMissingError, BodyRefusedError, MediaTypeError
+
+BODY_MAX_OCTETS = 16 * 1024
+"""The largest signing request is 8,192 octets, 10,924 in base64; the rest of a body is below 1,000."""
+
+_Claim = Annotated[str, msgspec.Meta(min_length=1, max_length=128)] | None
+_ALPHABET = re.compile(r"[A-Za-z0-9_-]*\Z")
+
+
+class SignInBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /v1/tokens."""
+
+    username: Annotated[str, msgspec.Meta(max_length=128)]
+    password: Annotated[str, msgspec.Meta(max_length=1024)]
+
+    def __repr__(self) -> str:
+        return f"SignInBody(username={self.username!r})"
+
+
+class OpenBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /v1/onboardings."""
+
+    bootstrapping_key: Annotated[str, msgspec.Meta(max_length=256)]
+
+
+class DeviceBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /v1/onboardings/{id}/device."""
+
+    csr: str
+    resets: Annotated[int, msgspec.Meta(ge=0, le=0xFFFFFFFF)]
+    proof: Annotated[str, msgspec.Meta(max_length=256)] | None = None
+    serial: _Claim = None
+    model: _Claim = None
+    firmware: _Claim = None
+
+
+Body = TypeVar("Body", SignInBody, OpenBody, DeviceBody)
+
+
+def read_body(kind: type[Body]) -> Body:
+    """Read the request's JSON body as `kind`, or say which member is wrong and why."""
+    if request.mimetype != "application/json":
+        raise MediaTypeError("the body must be application/json")
+    octets = request.get_data(cache=False)
+    if not octets:
+        raise BodyMissingError("the request has no body")
+    try:
+        return msgspec.json.decode(octets, type=kind)
+    except msgspec.ValidationError as error:
+        reason, _, path = str(error).partition(" - at `$")
+        raise BodyRefusedError(_member(reason, path), reason) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BodyRefusedError("", "not a JSON document in UTF-8") from error
+
+
+def base64_octets(member: str, text: str) -> bytes:
+    """Read standard base64 with padding."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise BodyRefusedError(member, "not base64") from error
+
+
+def base64url_octets(member: str, text: str) -> bytes:
+    """Read base64url without padding."""
+    if not _ALPHABET.match(text) or len(text) % 4 == 1:
+        raise BodyRefusedError(member, "not base64url without padding")
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def _member(reason: str, path: str) -> str:
+    if path:
+        return path.strip("`.")
+    quoted = re.search(r"field `([^`]*)`", reason)
+    return quoted.group(1) if quoted else ""

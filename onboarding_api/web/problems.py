@@ -1,0 +1,111 @@
+"""Problem documents (RFC 9457), and the one mapping from errors to them.
+
+The rules kept here: every error answer is application/problem+json; what is not in the table is a bug, is logged
+with its traceback under a request id, and nothing of its text leaves the process.
+"""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import msgspec
+import structlog
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from onboarding_api.domain import errors
+from onboarding_api.domain.errors import RegistryError
+from onboarding_api.domain.identifiers import Randomness
+from onboarding_api.web import refusals
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """How one kind of error is told over HTTP."""
+
+    slug: str
+    status: HTTPStatus
+    title: str
+
+
+_S = HTTPStatus
+_UNPROCESSABLE = HTTPStatus.UNPROCESSABLE_ENTITY
+PROBLEMS: dict[type[RegistryError], Problem] = {
+    errors.CredentialsRefusedError: Problem("credentials-refused", _S.UNAUTHORIZED, "Sign-in refused"),
+    errors.TokenRefusedError: Problem("token-refused", _S.UNAUTHORIZED, "Not signed in"),
+    errors.RoleRefusedError: Problem("role-refused", _S.FORBIDDEN, "Not allowed for this account"),
+    errors.OnboardingUnknownError: Problem("onboarding-unknown", _S.NOT_FOUND, "No such onboarding"),
+    errors.BootstrappingKeyRefusedError: Problem("bootstrapping-key-refused", _UNPROCESSABLE, "Not a label key"),
+    errors.ChallengeExpiredError: Problem("challenge-expired", _S.GONE, "Challenge expired"),
+    errors.ChallengeUsedError: Problem("challenge-used", _S.CONFLICT, "Challenge already used"),
+    errors.ChallengeBurntError: Problem("challenge-burnt", _S.GONE, "Challenge burnt"),
+    errors.SigningRequestRefusedError: Problem("signing-request-refused", _UNPROCESSABLE, "Signing request refused"),
+    errors.LabelProofMissingError: Problem("label-proof-missing", _UNPROCESSABLE, "Label proof missing"),
+    errors.LabelProofRefusedError: Problem("label-proof-refused", _UNPROCESSABLE, "Label proof refused"),
+    errors.DeviceOwnedElsewhereError: Problem("device-owned-elsewhere", _S.CONFLICT, "Device belongs to somebody else"),
+    errors.KeyAlreadyRegisteredError: Problem("key-already-registered", _S.CONFLICT, "Key already registered"),
+    errors.ResetsBehindError: Problem("resets-behind", _S.CONFLICT, "Reset counter went backwards"),
+    errors.ConcurrentChangeError: Problem("concurrent-change", _S.CONFLICT, "Changed at the same time"),
+    errors.TooManyStreamsError: Problem("too-many-streams", _S.SERVICE_UNAVAILABLE, "Too many open streams"),
+    refusals.MediaTypeError: Problem("media-type", _S.UNSUPPORTED_MEDIA_TYPE, "Not JSON"),
+    refusals.BodyMissingError: Problem("body-missing", _S.BAD_REQUEST, "No body"),
+    refusals.BodyRefusedError: Problem("body-refused", _S.BAD_REQUEST, "Body refused"),
+}
+_REMEDIES = {
+    _S.NOT_FOUND: "Check the path against the API's documentation.",
+    _S.METHOD_NOT_ALLOWED: "Use one of the methods in the Allow header.",
+    _S.REQUEST_ENTITY_TOO_LARGE: "Send a smaller body.",
+}
+
+
+def install_problems(app: Flask, randomness: Randomness) -> None:
+    """Answer every error with a problem document."""
+
+    def unforeseen(error: Exception) -> Response:
+        request_id = randomness(8).hex()
+        _log.error("request.failed", request=request_id, method=request.method, path=request.path, exc_info=error)
+        detail = "Something went wrong on our side; it has been logged."
+        facts = {"request": request_id}
+        problem = Problem("internal-error", _S.INTERNAL_SERVER_ERROR, "Internal error")
+        return _answer(problem, detail, "Try again; if it stays, tell the operator the request id.", facts)
+
+    app.register_error_handler(RegistryError, _refuse)
+    app.register_error_handler(HTTPException, _refuse_http)
+    app.register_error_handler(Exception, unforeseen)
+
+
+def _refuse(error: RegistryError) -> Response:
+    problem = PROBLEMS.get(type(error))
+    if problem is None:
+        raise error
+    response = _answer(problem, str(error), error.remedy, error.facts)
+    if problem.status is _S.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="onboarding"'
+    if isinstance(error, errors.TooManyStreamsError):
+        response.headers["Retry-After"] = str(error.retry_after_s)
+    return response
+
+
+def _refuse_http(error: HTTPException) -> Response:
+    status = HTTPStatus(error.code or 500)
+    slug = status.phrase.lower().replace(" ", "-")
+    remedy = _REMEDIES.get(status, "Correct the request and send it again.")
+    response = _answer(Problem(slug, status, status.phrase), status.description or status.phrase, remedy, {})
+    for name, value in error.get_headers():
+        if name in ("Allow", "Retry-After"):
+            response.headers[name] = value
+    return response
+
+
+def _answer(problem: Problem, detail: str, remedy: str, facts: object) -> Response:
+    document = {
+        "type": f"urn:onboarding:problem:{problem.slug}",
+        "title": problem.title,
+        "status": problem.status.value,
+        "detail": detail,
+        "remedy": remedy,
+    }
+    if isinstance(facts, dict):
+        document |= facts
+    return Response(msgspec.json.encode(document), problem.status, content_type="application/problem+json")

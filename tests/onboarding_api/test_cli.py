@@ -1,0 +1,123 @@
+"""The command line, from nothing to a tenant with a user."""
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from cryptography import x509
+
+from onboarding_api.cli import main, onboarding_api
+
+
+class Shell:
+    """Commands over one registry, configured by variables alone."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.variables = {
+            "ONBOARDING_DATABASE": f"sqlite:///{folder}/registry.db",
+            "ONBOARDING_KEY_FILE": str(folder / "registry.key"),
+        }
+
+    def run(self, *arguments: str, stdin: str = "") -> Result:
+        return CliRunner(env=self.variables).invoke(onboarding_api, arguments, input=stdin)
+
+    def ok(self, *arguments: str, stdin: str = "") -> str:
+        result = self.run(*arguments, stdin=stdin)
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    return Shell(tmp_path)
+
+
+def test_from_nothing_to_a_user_who_can_sign_in(shell: Shell) -> None:
+    upgraded = json.loads(shell.ok("db", "upgrade", "--json"))
+    assert (upgraded["key_file_created"], json.loads(shell.ok("db", "upgrade", "--json"))["key_file_created"]) == (
+        True,
+        False,
+    )
+    assert stat.S_IMODE((shell.folder / "registry.key").stat().st_mode) == 0o600
+    created = json.loads(shell.ok("tenant", "create", "acme", "--endpoint", "mqtts://broker.example:8883", "--json"))
+    assert created == {"id": "acme", "endpoint": "mqtts://broker.example:8883", "authority": "CN=Device CA,O=acme"}
+    user = json.loads(
+        shell.ok(
+            "user",
+            "create",
+            "ann",
+            "--role",
+            "owner",
+            "--tenant",
+            "acme",
+            "--password-stdin",
+            "--json",
+            stdin="long enough\n",
+        )
+    )
+    assert (user["name"], user["role"], user["tenant"]) == ("ann", "owner", "acme")
+
+
+def test_the_trust_bundle_holds_each_tenants_authority(shell: Shell) -> None:
+    shell.ok("db", "upgrade")
+    for tenant in ("acme", "globex"):
+        shell.ok("tenant", "create", tenant, "--endpoint", "mqtts://broker.example:8883")
+    one = x509.load_pem_x509_certificates(shell.ok("tenant", "ca", "acme").encode())
+    everyone = x509.load_pem_x509_certificates(shell.ok("tenant", "ca", "--all").encode())
+    assert [each.subject.rfc4514_string() for each in everyone] == ["CN=Device CA,O=acme", "CN=Device CA,O=globex"]
+    assert one == everyone[:1]
+    assert [each["id"] for each in json.loads(shell.ok("tenant", "list", "--json"))] == ["acme", "globex"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told", "remedy"),
+    [
+        (["serve"], "no tables yet", "db upgrade"),
+        (["tenant", "list"], "no tables yet", "db upgrade"),
+        (["serve", "--bind", "nowhere"], "not an address", "--bind"),
+        (["tenant", "list", "--database", "nonsense"], "not one", "--database"),
+    ],
+)
+def test_an_error_says_what_happened_and_what_to_do(
+    shell: Shell,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    told: str,
+    remedy: str,
+) -> None:
+    for name, value in shell.variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("sys.argv", ["onboarding-api", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    errors = capsys.readouterr().err
+    assert told in errors
+    assert remedy in errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin"),
+    [
+        (["tenant", "create", "a b", "--endpoint", "mqtts://h:1"], ""),
+        (["tenant", "create", "new", "--endpoint", "http://h:1"], ""),
+        (["tenant", "create", "new", "--endpoint", "mqtts://h"], ""),
+        (["tenant", "create", "acme", "--endpoint", "mqtts://h:1"], ""),
+        (["tenant", "ca", "nobody"], ""),
+        (["user", "create", "x", "--role", "owner", "--password-stdin"], "long enough\n"),
+        (["user", "create", "x", "--role", "operator", "--tenant", "acme", "--password-stdin"], "long enough\n"),
+        (["user", "create", "x", "--role", "owner", "--tenant", "none", "--password-stdin"], "long enough\n"),
+        (["user", "create", "x", "--role", "operator", "--password-stdin"], "short\n"),
+        (["user", "create", "a b", "--role", "operator", "--password-stdin"], "long enough\n"),
+    ],
+)
+def test_a_refused_command_changes_nothing(shell: Shell, arguments: list[str], stdin: str) -> None:
+    shell.ok("db", "upgrade")
+    shell.ok("tenant", "create", "acme", "--endpoint", "mqtts://h:1")
+    before = shell.ok("tenant", "list", "--json")
+    assert shell.run(*arguments, stdin=stdin).exit_code != 0
+    assert shell.ok("tenant", "list", "--json") == before
