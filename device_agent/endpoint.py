@@ -4,7 +4,6 @@ Each connection begins with one event on the device's own topic; the backend tak
 the device has arrived.
 """
 
-import json
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,7 @@ import aiomqtt
 
 from device_agent.record import Ownership
 from device_agent.trust_anchor import tls_context
-from onboarding_protocol.assignment import TrustAnchor, event_topic
+from onboarding_protocol.assignment import TrustAnchor, contact_event, event_topic
 from onboarding_protocol.members import EndpointResult, EndpointStatus
 
 _DEFAULT_PORT = 8883
@@ -40,7 +39,7 @@ async def hold(
             keepalive=_KEEPALIVE_S,
         )
         async with client:
-            event = json.dumps({"event": "connected", "sequence": ownership.sequence})
+            event = contact_event(ownership.sequence)
             await client.publish(event_topic(ownership.tenant, ownership.device), event, qos=1)
             on_contact(EndpointStatus(EndpointResult.CONNECTED))
             async for _ in client.messages:

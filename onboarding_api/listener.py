@@ -1,4 +1,4 @@
-"""The listener: hears a device's first event at the broker, and marks it connected.
+"""The listener: hears a device's contact event at the broker, and marks it connected. Other events pass by.
 
 Who sent an event is the broker's word: it requires a client certificate, takes the certificate's common name as the
 user name, and its access rules let a device publish below `event/<tenant>/<its own name>` only (in Mosquitto:
@@ -20,6 +20,7 @@ from onboarding_api.domain.errors import BrokerRefusedError
 from onboarding_api.domain.identifiers import Clock, DeviceId, DeviceKey, TenantId
 from onboarding_api.services.contacts import Contacts
 from onboarding_api.storage.contacts import Contact
+from onboarding_protocol.assignment import read_contact_event
 
 TOPICS = "event/+/+"
 _KEEP_ALIVE_S = 30
@@ -75,16 +76,18 @@ async def listen(contacts: Contacts, access: BrokerAccess, clock: Clock, ready: 
                 pause_s = _FIRST_RETRY_S
                 ready()
                 async for message in client.messages:
-                    await _take_notice(contacts, read_topic(str(message.topic)), clock)
+                    sequence = read_contact_event(message.payload) if isinstance(message.payload, bytes) else None
+                    if sequence is not None:
+                        await _take_notice(contacts, read_topic(str(message.topic)), sequence, clock)
         except aiomqtt.MqttError as error:
             _log.warning("broker.lost", host=access.host, port=access.port, reason=str(error), retry_s=pause_s)
         await asyncio.sleep(pause_s)
         pause_s = min(2 * pause_s, _LAST_RETRY_S)
 
 
-async def _take_notice(contacts: Contacts, key: DeviceKey, clock: Clock) -> None:
-    contact = await asyncio.to_thread(contacts.seen, key, clock())
+async def _take_notice(contacts: Contacts, key: DeviceKey, sequence: int, clock: Clock) -> None:
+    contact = await asyncio.to_thread(contacts.seen, key, sequence, clock())
     if contact is Contact.FIRST:
         _log.info("device.connected", tenant=key.tenant, device=key.device)
-    elif contact is Contact.UNKNOWN:
-        _log.warning("device.unknown", tenant=key.tenant, device=key.device)
+    elif contact is not Contact.KNOWN:
+        _log.warning(f"device.{contact.value}", tenant=key.tenant, device=key.device, sequence=sequence)

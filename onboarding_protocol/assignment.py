@@ -101,6 +101,23 @@ def event_topic(tenant: str, device: str) -> str:
     return f"event/{tenant}/{device}"
 
 
+def contact_event(sequence: int) -> bytes:
+    """Return the event a device publishes first on each connection: which assignment it connects with."""
+    return json.dumps({"event": "connected", "sequence": sequence}).encode("ascii")
+
+
+def read_contact_event(payload: bytes) -> int | None:
+    """Return the sequence number in a contact event, or None for any other event."""
+    try:
+        event = json.loads(payload)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(event, dict) or event.get("event") != "connected":
+        return None
+    sequence = event.get("sequence")
+    return sequence if isinstance(sequence, int) and not isinstance(sequence, bool) else None
+
+
 def jwk_thumbprint(key: ec.EllipticCurvePublicKey) -> bytes:
     """Return the SHA-256 JWK thumbprint of a P-256 key (RFC 7638), 32 octets."""
     return hashlib.sha256(json.dumps(_jwk(key), separators=(",", ":"), sort_keys=True).encode()).digest()

@@ -1,7 +1,8 @@
 """First contact: a device was seen at its endpoint, so its registration is `connected` and its label locked.
 
-The rule kept here: only what the backend itself has seen counts, never a phone's word, and only if tenant and device
-belong together in a row of ours.
+The rule kept here: only what the backend itself has seen counts, never a phone's word; only if tenant and device
+belong together in a row of ours; and only with the newest assignment. A device that was registered anew may still
+hold its old link, and what it says there proves nothing about the new certificate.
 """
 
 from onboarding_api.domain.identifiers import DeviceKey, Timestamp
@@ -15,12 +16,12 @@ class Contacts:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def seen(self, key: DeviceKey, now: Timestamp) -> Contact:
-        """Take notice of a device; only its first contact writes."""
+    def seen(self, key: DeviceKey, sequence: int, now: Timestamp) -> Contact:
+        """Take notice of a device that connects with its assignment `sequence`; only its first contact writes."""
         with self._database.reading() as connection:
-            contact = find_contact(connection, key)
+            contact = find_contact(connection, key, sequence)
         if contact is Contact.FIRST:
             with self._database.writing() as connection:
-                if not mark_connected(connection, key, now):
-                    return find_contact(connection, key)  # another listener was first, or the device is gone
+                if not mark_connected(connection, key, sequence, now):
+                    return find_contact(connection, key, sequence)  # another listener was first, or the device is gone
         return contact

@@ -17,6 +17,7 @@ from onboarding_api.services.contacts import Contacts
 from onboarding_api.services.watching import StreamLimits
 from onboarding_api.storage.contacts import Contact
 from onboarding_api.storage.database import Database
+from onboarding_protocol.assignment import verify_assignment
 from onboarding_protocol.bootstrapping import BootstrappingKey
 from onboarding_protocol.identity import create_signing_request, sign_label_proof
 
@@ -130,7 +131,7 @@ class Api:
 
     def device_connects(self, registered: Json) -> Contact:
         key = DeviceKey(TenantId(registered["device"]["tenant"]), DeviceId(registered["device"]["id"]))
-        return Contacts(self.database).seen(key, self.clock())
+        return Contacts(self.database).seen(key, sequence(registered), self.clock())
 
     def rows(self, sql: str, **parameters: object) -> list[tuple[Any, ...]]:
         with self.database.reading() as connection:
@@ -139,6 +140,10 @@ class Api:
     def count(self, table: str) -> int:
         number: int = self.rows(f"SELECT count(*) FROM {table}")[0][0]
         return number
+
+
+def sequence(registered: Json) -> int:
+    return verify_assignment(registered["assignment"], None)[0].sequence
 
 
 def document(response: TestResponse) -> Json:

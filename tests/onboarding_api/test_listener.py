@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from onboarding_api.app import wall_clock
 from onboarding_api.domain.identifiers import TenantId
 from onboarding_api.services.tenants import TenantDirectory
-from onboarding_protocol.assignment import event_topic
+from onboarding_protocol.assignment import contact_event, event_topic
 from tests.onboarding_api.actors import Api, FactoryDevice, Json
 from tests.onboarding_api.processes import PROGRAM
 from tests.onboarding_api.test_streams import events, follow
@@ -75,13 +75,16 @@ async def test_the_first_event_of_a_device_connects_it(api: Api, device: Factory
         async with as_device(device, registered, files) as client, asyncio.timeout(10):
             stream = events(follow(ann, opened))
             assert (next(stream) or {})["state"] == "assigned"
-            await client.publish(event_topic("globex", identifier), b"{}", qos=1)
+            await client.publish(event_topic("globex", identifier), contact_event(1), qos=1)
             await client.publish(event_topic("acme", identifier), b"{}", qos=1)
+            await client.publish(event_topic("acme", identifier), contact_event(7), qos=1)
+            await client.publish(event_topic("acme", identifier), contact_event(1), qos=1)
             assert [view and view["state"] for view in await asyncio.to_thread(list, stream)] == ["connected"]
         assert await process.stop() == 0
     logged = [json.loads(line) for line in process.log.read_text().splitlines()]
     assert [(entry["event"], entry["tenant"]) for entry in logged] == [
         ("device.unknown", "globex"),
+        ("device.outdated", "acme"),
         ("device.connected", "acme"),
     ]
 

@@ -6,12 +6,7 @@ import pytest
 from cryptography import x509
 
 from onboarding_api.storage.contacts import Contact
-from onboarding_protocol.assignment import verify_assignment
-from tests.onboarding_api.actors import Api, FactoryDevice, Json, User, expect_problem
-
-
-def sequence(registered: Json) -> int:
-    return verify_assignment(registered["assignment"], None)[0].sequence
+from tests.onboarding_api.actors import Api, FactoryDevice, Json, User, expect_problem, sequence
 
 
 def serial_of(registered: Json) -> bytes:
@@ -118,6 +113,14 @@ def test_a_reset_device_stays_locked_until_it_is_seen_again(
     expect_problem(zoe.register(opened, device.answer(opened)), 409, "device-owned-elsewhere")
 
 
+def test_a_link_from_before_the_newest_assignment_connects_nothing(api: Api, ann: User, device: FactoryDevice) -> None:
+    first = ann.onboard(device)
+    second = ann.onboard(device)
+    assert api.device_connects(first) is Contact.OUTDATED
+    assert api.rows("SELECT state, connected_at FROM hardware") == [("assigned", None)]
+    assert api.device_connects(second) is Contact.FIRST
+
+
 def test_a_reset_counter_never_runs_backwards(api: Api, ann: User, zoe: User, device: FactoryDevice) -> None:
     device.resets = 3
     ann.onboard(device)
@@ -162,6 +165,6 @@ def test_deleting_a_tenant_takes_everything_but_the_counters(
 
 def test_only_a_known_pair_of_tenant_and_device_is_marked_connected(api: Api, ann: User, device: FactoryDevice) -> None:
     registered = ann.onboard(device)
-    foreign = {"device": {"tenant": "globex", "id": registered["device"]["id"]}}
+    foreign = registered | {"device": {"tenant": "globex", "id": registered["device"]["id"]}}
     assert api.device_connects(foreign) is Contact.UNKNOWN
     assert [api.device_connects(registered) for _ in range(2)] == [Contact.FIRST, Contact.KNOWN]

@@ -16,7 +16,7 @@ import pytest
 from onboarding_api.domain.identifiers import DeviceId, DeviceKey, TenantId, Timestamp
 from onboarding_api.services.contacts import Contacts
 from onboarding_api.storage.database import Database
-from tests.onboarding_api.actors import PASSWORD, FactoryDevice, Json
+from tests.onboarding_api.actors import PASSWORD, FactoryDevice, Json, sequence
 from tests.onboarding_api.processes import HttpUser, serving
 from tests.world.process import ProcessError
 
@@ -32,7 +32,7 @@ async def events(user: HttpUser, opened: Json) -> AsyncGenerator[Json]:
 
 def contact_from_another_process(folder: Path, registered: Json) -> None:
     key = DeviceKey(TenantId(registered["device"]["tenant"]), DeviceId(registered["device"]["id"]))
-    Contacts(Database(f"sqlite:///{folder}/registry.db")).seen(key, Timestamp(int(time.time())))
+    Contacts(Database(f"sqlite:///{folder}/registry.db")).seen(key, sequence(registered), Timestamp(int(time.time())))
 
 
 async def test_a_stream_tells_what_another_process_committed(folder: Path) -> None:
