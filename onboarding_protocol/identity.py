@@ -79,7 +79,7 @@ def verify_signing_request(der: bytes, challenge: bytes) -> VerifiedSigningReque
         valid = request.is_signature_valid
         algorithm = request.signature_algorithm_oid
         passwords = [a.value for a in request.attributes if a.oid == AttributeOID.CHALLENGE_PASSWORD]
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise SigningRequestError("the signing request is not a DER PKCS#10 request") from error
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise SigningRequestError("the operational key is not a P-256 key")

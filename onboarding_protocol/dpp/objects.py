@@ -77,7 +77,7 @@ class Credential:
             psk = bytes.fromhex(take_text(document, "psk_hex")) if "psk_hex" in document else None
         except ValueError as error:
             raise RemoteProtocolError("a credential of a kind that is not known") from error
-        passphrase = take_text(document, "pass") if "pass" in document else None
+        passphrase = _mend(take_text(document, "pass")) if "pass" in document else None
         credential = cls(akm, passphrase, psk)
         if fault := credential._fault():
             raise RemoteProtocolError(fault)
@@ -204,6 +204,14 @@ def _take_object(document: JsonObject, name: str) -> JsonObject:
     return value
 
 
+def _mend(text: str) -> str:
+    # hostap writes every octet of UTF-8 as a code point of its own (C3 A9 as U+00C3 U+00A9), and so reads it.
+    try:
+        return text.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return text
+
+
 def _write_ssid(ssid: bytes) -> JsonObject:
     # `ssid` is what every enrollee reads; `ssid64` is for what hostap's JSON parser would not bring through.
     text = ssid.decode("ascii", errors="replace")
@@ -220,7 +228,7 @@ def _read_ssid(discovery: JsonObject) -> bytes:
             raise RemoteProtocolError("an ssid64 that is not base64url") from error
     else:
         try:
-            ssid = take_text(discovery, "ssid").encode("utf-8")
+            ssid = _mend(take_text(discovery, "ssid")).encode("utf-8")
         except UnicodeEncodeError as error:
             raise RemoteProtocolError("an SSID that is not Unicode") from error
     if not 0 < len(ssid) <= SSID_MAX_OCTETS:

@@ -1,0 +1,14 @@
+"""`make bench`: every figure, as counts and ratios. Times are of this machine at this moment and prove nothing."""
+
+from tests.bench import exchange, onboarding, registrations
+
+
+def main() -> None:
+    """Print every table."""
+    for figures in (exchange, onboarding, registrations):
+        figures.main()
+        print()
+
+
+if __name__ == "__main__":
+    main()
