@@ -8,6 +8,7 @@ is the nonce that it signed and the sequence number; `iat` may set its clock.
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NewType
@@ -22,6 +23,7 @@ from onboarding_protocol.encoding import base64url_decode, base64url_encode
 from onboarding_protocol.identity import CHALLENGE_OCTETS
 
 ASSIGNMENT_TYPE = "assignment+jwt"
+_NAME = re.compile(r"[a-zA-Z0-9_.:=-]{1,256}")
 ASSIGNMENT_MAX_OCTETS = 4096
 _SHA256_OCTETS = 32
 _POINT_OCTETS = 33
@@ -184,8 +186,8 @@ def _from_claims(claims: Claims) -> Assignment:
         raise TypeError("next is not a list")
     return Assignment(
         issuer=_text(claims["iss"]),
-        tenant=_text(claims["tenant"]),
-        device=_text(claims["sub"]),
+        tenant=_name(claims["tenant"]),
+        device=_name(claims["sub"]),
         nonce=_octets(claims["nonce"], CHALLENGE_OCTETS),
         sequence=_integer(claims["seq"]),
         issued_at=_integer(claims["iat"]),
@@ -225,6 +227,13 @@ def _mapping(value: object) -> Claims:
     if not isinstance(value, dict):
         raise ValueError("not an object")
     return value
+
+
+def _name(value: object) -> str:
+    # Names become topic levels and client identifiers: Hono's pattern keeps `/`, `+` and `#` out of them.
+    if not _NAME.fullmatch(text := _text(value)):
+        raise ValueError("not a name")
+    return text
 
 
 def _text(value: object) -> str:

@@ -2,7 +2,8 @@
 
 The rules kept here: P-256 throughout; an authority signs leaves only (pathlen 0); a leaf lives 90 days, starts an
 hour early for clocks that are behind, and never outlives its authority; its subject is set by the server alone and
-holds no serial number of the device; it is lean, because it travels over Bluetooth.
+holds no serial number of the device. It is lean, because it travels over Bluetooth: no basicConstraints (absent means
+no authority, section 4.2.1.9) and no subjectKeyIdentifier (only a SHOULD for a leaf, section 4.2.1.2).
 """
 
 import datetime
@@ -44,7 +45,6 @@ _SIGNS_CERTIFICATES = x509.KeyUsage(
     decipher_only=False,
 )
 _CLIENT = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
-_NO_AUTHORITY = x509.BasicConstraints(ca=False, path_length=None)
 _LEAF_AUTHORITY = x509.BasicConstraints(ca=True, path_length=0)
 
 
@@ -94,13 +94,8 @@ def device_subject(key: DeviceKey) -> x509.Name:
 def create_authority(
     authority: AuthorityId, tenant: TenantId, key: ec.EllipticCurvePrivateKey, serial: bytes, now: Timestamp
 ) -> Authority:
-    """Self-sign a tenant's authority; its name differs from every device's by having no common name of a device."""
-    name = x509.Name(
-        [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, tenant),
-            x509.NameAttribute(NameOID.COMMON_NAME, "Device CA"),
-        ]
-    )
+    """Self-sign a tenant's authority, named by the tenant alone: its name differs from every device's by that."""
+    name = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, tenant)])
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     certificate = (
         x509.CertificateBuilder(name, name, key.public_key(), int.from_bytes(serial, "big"))
@@ -127,10 +122,8 @@ def issue_leaf(
         )
         .not_valid_before(_moment(starts))
         .not_valid_after(_moment(ends))
-        .add_extension(_NO_AUTHORITY, critical=True)
         .add_extension(_SIGNS_DATA, critical=True)
         .add_extension(_CLIENT, critical=False)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
         .add_extension(authority.key_identifier, critical=False)
         .sign(authority.key, hashes.SHA256())
     )

@@ -24,13 +24,13 @@ from onboarding_api.domain.errors import (
 )
 from onboarding_api.domain.hono import auth_id, certificate_credential, device_document
 from onboarding_api.domain.identifiers import (
-    DeviceId,
     DeviceKey,
     HardwareId,
     OnboardingId,
     Randomness,
     Timestamp,
     Version,
+    new_device_id,
     new_uuid,
 )
 from onboarding_api.domain.onboardings import DeviceView, Onboarding
@@ -131,7 +131,7 @@ class Registrar:
         if transition is Transition.RENEW and before and before.holding:
             key = before.holding.key
         else:
-            key = DeviceKey(claimant.tenant, DeviceId(new_uuid(self.randomness)))
+            key = DeviceKey(claimant.tenant, new_device_id(self.randomness))
         sequence = before.sequence + 1 if before else 1
         authority = self.authorities.get(claimant.tenant, opened.tenancy.authority)
         leaf = issue_leaf(authority, key, request.public_key, new_serial(self.randomness), now)

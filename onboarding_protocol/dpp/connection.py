@@ -134,10 +134,7 @@ class Connection:
                 events.append(self._take(message, now))
         except RemoteProtocolError as error:
             events.append(self._drop(DropReason.UNAUTHENTICATED, str(error)))
-        if not self._reader.inside:
-            self._message_deadline = None
-        elif events or self._message_deadline is None:
-            self._message_deadline = now + MESSAGE_PATIENCE_S
+        self._message_deadline = now + MESSAGE_PATIENCE_S if self._reader.inside else None
         return events
 
     def expire(self, now: float) -> list[Event]:

@@ -97,4 +97,4 @@ PATIENCE_S: Mapping[State, float] = {
 """How long the next message may take in each state, in seconds; no entry means for ever."""
 
 MESSAGE_PATIENCE_S = 10.0
-"""How long the rest of a message may take once its first octet came."""
+"""How long a peer may be silent inside a message. At ATT_MTU 23 a whole one may take longer than that."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from onboarding_api.domain.certificates import create_authority, issue_leaf
-from onboarding_api.domain.identifiers import AuthorityId, DeviceId, DeviceKey, TenantId, Timestamp
+from onboarding_api.domain.identifiers import AuthorityId, DeviceKey, TenantId, Timestamp, new_device_id
 from onboarding_protocol.assignment import Endpoint, TrustAnchor, sign_assignment
 from onboarding_protocol.dpp import ConfigurationRequest, ConfigurationResponse, Message
 from onboarding_protocol.gatt import chunks
@@ -40,11 +40,12 @@ RETRY = Reference("Wi-Fi only", 1069, ((27, 30), (5, 5), (3, 5), (3, 4)))
 
 def onboarding() -> Sequence[Message]:
     """Return a full onboarding: label proof, six networks, a leaf as the API issues it, psk+sae."""
-    key = DeviceKey(TenantId(samples.TENANT), DeviceId(samples.DEVICE))
+    key = DeviceKey(TenantId(samples.TENANT), new_device_id(lambda octets: bytes(range(octets))))
     authority = create_authority(AuthorityId("a"), key.tenant, samples.ISSUER_KEY, bytes(range(1, 17)), NOW)
     leaf = issue_leaf(authority, key, samples.OPERATIONAL_KEY.public_key(), bytes(range(1, 17)), NOW).der
     endpoint = Endpoint("mqtts://mqtt.example.com:8883", TrustAnchor.from_certificate(authority.certificate))
-    token = sign_assignment(replace(samples.assignment(leaf), endpoint=endpoint), samples.OPERATOR_KEY)
+    assignment = replace(samples.assignment(leaf), device=key.device, endpoint=endpoint)
+    token = sign_assignment(assignment, samples.OPERATOR_KEY)
     story = list(full_story())
     story[4] = ConfigurationResponse(objects=(samples.network(Grant(token, (leaf,)).to_members()),))
     return story

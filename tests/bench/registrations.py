@@ -28,12 +28,12 @@ from onboarding_api.domain.accounts import Role
 from onboarding_api.domain.certificates import create_authority, issue_leaf, new_serial
 from onboarding_api.domain.identifiers import (
     AuthorityId,
-    DeviceId,
     DeviceKey,
     HardwareId,
     OnboardingId,
     TenantId,
     Timestamp,
+    new_device_id,
     new_uuid,
 )
 from onboarding_api.domain.onboardings import CHALLENGE_LIFE_S, OpenOnboarding
@@ -140,7 +140,7 @@ def _measure_floor(folder: Path, load: list[Prepared]) -> Rate:
     now = Timestamp(int(time.time()))
     key = ec.generate_private_key(ec.SECP256R1())
     authority = create_authority(AuthorityId("floor"), _ACME, key, new_serial(os.urandom), now)
-    device = DeviceKey(_ACME, DeviceId(new_uuid(os.urandom)))
+    device = DeviceKey(_ACME, new_device_id(os.urandom))
     with contextlib.closing(sqlite3.connect(folder / "floor.db", isolation_level=None)) as database:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
