@@ -5,8 +5,11 @@ plus a few that work. Few, because they share one interpreter lock and more of t
 streams are bounded, because without a bound they could take every thread and sign-in would wait for a stream to end.
 """
 
+import ctypes
 import multiprocessing
+import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -23,6 +26,7 @@ from onboarding_api.domain.errors import AddressRefusedError
 from onboarding_api.logs import configure_logging
 
 WORKING_THREADS = 4
+_PR_SET_PDEATHSIG = 1
 _GRACE_S = 5
 """How long a worker may finish what it does after SIGTERM; open event streams are then cut, and clients reconnect."""
 
@@ -50,10 +54,17 @@ def serve(config: Config, host: str, port: int, workers: int, ready: Callable[[]
 
 
 def _load(config: Config, tell_built: Connection) -> Flask:
+    _end_with_server()
     configure_logging()
     app = create_app(config)
     tell_built.send_bytes(b"built")
     return app
+
+
+def _end_with_server() -> None:
+    """Have the kernel end this worker with its server: an orphan would keep the port and answer in its place."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _require_free(host: str, port: int) -> None:

@@ -8,30 +8,10 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from tests.world.process import Process
+from tests.e2e.outcome import error, result, steps
 from tests.world.world import PASSPHRASE, TENANT, Device, World
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-
-def result(app: Process) -> dict[str, object]:
-    assert app.returncode == 0, app.story
-    found = app.events[-1]["result"]
-    assert isinstance(found, dict)
-    return found
-
-
-def error(app: Process) -> dict[str, object]:
-    assert app.returncode == 1, app.story
-    found = app.events[-1]["error"]
-    assert isinstance(found, dict)
-    assert found["message"]
-    assert found["remedy"]
-    return found
-
-
-def steps(app: Process) -> list[object]:
-    return [event["step"] for event in app.events if "step" in event]
 
 
 async def test_a_factory_fresh_device_is_owned_certified_and_connected(world: World, device: Device) -> None:

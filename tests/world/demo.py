@@ -23,17 +23,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make demo ARGS=…", description=__doc__)
     parser.add_argument("--wrong-password", action="store_true", help="mistype the Wi-Fi password first")
     parser.add_argument("--mtu", type=int, default=185, help="ATT_MTU of the link (an iPhone: 185)")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where everything is written")
     arguments = parser.parse_args()
     try:
-        return asyncio.run(_until_interrupted(arguments.wrong_password, arguments.mtu))
+        return asyncio.run(_until_interrupted(arguments.folder.absolute(), arguments.wrong_password, arguments.mtu))
     except ProcessError as error:
         print(f"The demo could not go on: {error}", file=sys.stderr)
-        print(f"Every party's log is in {FOLDER}.", file=sys.stderr)
+        print(f"Every party's log is in {arguments.folder}.", file=sys.stderr)
         return 1
 
 
-async def _until_interrupted(wrong_password: bool, mtu: int) -> int:
-    story = asyncio.create_task(_story(wrong_password, mtu))
+async def _until_interrupted(folder: Path, wrong_password: bool, mtu: int) -> int:
+    story = asyncio.create_task(_story(folder, wrong_password, mtu))
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, story.cancel)
     try:
@@ -43,19 +44,19 @@ async def _until_interrupted(wrong_password: bool, mtu: int) -> int:
         return 130
 
 
-async def _story(wrong_password: bool, mtu: int) -> int:
-    shutil.rmtree(FOLDER, ignore_errors=True)
+async def _story(folder: Path, wrong_password: bool, mtu: int) -> int:
+    shutil.rmtree(folder, ignore_errors=True)
     begun = time.monotonic()
     _say("Starting virtual Bluetooth, broker, API and a factory-fresh device, each a process of its own")
-    async with World.start(FOLDER, mtu=mtu) as world:
+    async with World.start(folder, mtu=mtu) as world:
         device = await world.add_device("SN-2026-0001")
         await device.run(window=False)
-        _note(f"up in {time.monotonic() - begun:.1f} s; logs and state in {FOLDER.relative_to(FOLDER.parent)}/")
+        _note(f"up in {time.monotonic() - begun:.1f} s; logs and state in {folder.name}/")
         _say("The label on the device")
         print("\n".join(await world.command([*device.command, "label"])))
         _say("Somebody presses the button: the provisioning window opens")
         await device.open()
-        _say(f"The app scans {device.label.relative_to(FOLDER.parent)} and does the rest")
+        _say(f"The app scans {device.label.relative_to(folder.parent)} and does the rest")
         passphrases = ("not the password", PASSPHRASE) if wrong_password else (PASSPHRASE,)
         onboarding = await _onboard(world, device, passphrases)
         if onboarding is None:

@@ -82,6 +82,17 @@ class Process:
         """Return the first event of that name with these facts."""
         return await self.wait_for(lambda event: {"event": name, **facts}.items() <= event.items())
 
+    async def wait_line(self, text: str, patience_s: float = _PATIENCE_S) -> None:
+        """Wait until a line holds this text; ProcessError if the process ends first."""
+
+        def said() -> bool:
+            return any(text in line for line in self.text)
+
+        async with asyncio.timeout(patience_s), self._news:
+            await self._news.wait_for(lambda: said() or self.ended)
+        if not said():
+            raise ProcessError(f"{self.name} ended without saying {text!r}\n{self.story}")
+
     async def every_event(self) -> AsyncIterator[Event]:
         """Yield every event, past and coming, until the process has ended."""
         seen = 0
@@ -120,6 +131,11 @@ class Process:
         """Send a signal."""
         if self._child.returncode is None:
             self._child.send_signal(number)
+
+    def kill_group(self, number: signal.Signals) -> None:
+        """Send a signal to it and to all its children."""
+        if self._child.returncode is None:
+            os.killpg(self._child.pid, number)
 
     async def stop(self) -> int:
         """End it politely, then not politely; return the exit code."""

@@ -195,6 +195,25 @@ class World:
         await app.finish()
         return app
 
+    async def add_user(self, name: str, tenant: str = TENANT) -> list[str | Path]:
+        """Create another account; return the app's options that sign in with it."""
+        password = secrets.token_urlsafe(16)
+        user: Command = ["user", "create", name, "--role", "owner", "--tenant", tenant, "--password-stdin"]
+        await self.command([BIN / "onboarding-api", *user, *self.api_options], f"{password}\n".encode())
+        file = self.folder / f"password-{name}"
+        file.write_text(password)
+        return ["--user", name, "--password-file", file]
+
+    async def add_tenant(self, tenant: str) -> None:
+        """Create another tenant with the same endpoint. The broker learns of its devices at its next start."""
+        endpoint: Command = ["--endpoint", self.broker_files.url, "--endpoint-ca", self.broker_files.authority]
+        options: Command = [*self.api_options, *_key(self.folder)]
+        await self.command([BIN / "onboarding-api", "tenant", "create", tenant, *endpoint, *options])
+
+    async def restart_api(self) -> None:
+        """Start the API again after it was stopped, at the same address."""
+        self.api = await start_api(self.folder, self.api_url, self.api_options, self.processes)
+
     async def command(self, command: Command, standard_input: bytes | None = None) -> list[str]:
         """Run a program to its end and return its lines; ProcessError unless it succeeds."""
         return await run(self.folder, command, standard_input)
