@@ -238,5 +238,10 @@ def table(figures: Figures) -> str:
     return "\n".join([head, *lines])
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Print the table."""
     sys.stdout.write(table(measure()) + "\n")
+
+
+if __name__ == "__main__":
+    main()
