@@ -7,17 +7,17 @@ that reports back through the queue.
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
 
 from device_agent import clock, control
 from device_agent.config import WINDOW_SECONDS_MAX, Config
 from device_agent.connectivity import Connectivity
 from device_agent.enrollee import Begun, Configured, Enrollee, Failed, Outcome, Say
-from device_agent.errors import ControlError
+from device_agent.errors import AgentError, ControlError, WifiError
+from device_agent.events import AgentEvent, Asked, Attempted, ConnectingEnded
 from device_agent.journal import Journal
-from device_agent.peripheral import PeerGone, Peripheral, Written
+from device_agent.peripheral import BluetoothGone, PeerGone, Peripheral, PeripheralEvent, Written
 from device_agent.phones import Phones
 from device_agent.statement import Particulars
 from device_agent.store import Store
@@ -25,7 +25,7 @@ from device_agent.wifi import open_wifi
 from device_agent.window import Window
 from onboarding_protocol.bootstrapping import BootstrappingKey
 from onboarding_protocol.dpp import ConnectionStatus, Status
-from onboarding_protocol.members import EndpointResult, EndpointStatus, HeardNetwork
+from onboarding_protocol.members import NETWORKS_MAX, EndpointResult, EndpointStatus, HeardNetwork
 
 STATUS_PATIENCE_S = 50.0
 """Our app waits a minute for a Connection Status."""
@@ -33,29 +33,9 @@ FOREIGN_STATUS_PATIENCE_S = 14.0
 """wpa_supplicant as configurator waits 16 seconds."""
 FAREWELL_S = 5.0
 """How long a phone's link may outlast the window, so that the last notification arrives."""
+EVENTS_MAX = 256
+"""Writes that come while so many events wait are dropped: a phone that floods us spoils its own messages only."""
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Attempted:
-    """The first attempt with a new configuration has ended."""
-
-    status: ConnectionStatus
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """The button was pressed."""
-
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class WasReset:
-    """The device was reset to factory state."""
-
-
-AgentEvent = Written | PeerGone | Attempted | Opened | WasReset
 
 
 class Agent:
@@ -69,7 +49,9 @@ class Agent:
         self._wifi = open_wifi(config.wifi)
         self._connectivity = Connectivity(store, self._wifi, self._changed)
         self._connecting: asyncio.Task[None] | None = None
-        self._peripheral = Peripheral(config.adapter, self._events.put_nowait)
+        self._connectings = 0
+        self._setting_up = False
+        self._peripheral = Peripheral(config.adapter, self._heard_of)
         self._window: Window | None = None
         self._farewell: float | None = None
         self._status_due: float | None = None
@@ -80,10 +62,11 @@ class Agent:
     async def run(self, open_at_once: bool = False) -> None:
         """Serve until cancelled; leaves no advertisement and no socket behind."""
         commands = {"open": self._open_command, "status": self._status_command, "reset": self._reset_command}
+        clock.raise_to(self._store.record.clock_floor, self._config.clock)
         async with control.serve(self._config.control_socket, commands):
             self._journal.event("ready", control=str(self._config.control_socket))
             if open_at_once:
-                self._events.put_nowait(Opened(self._config.window_seconds))
+                self._events.put_nowait(Asked(partial(self._open, self._config.window_seconds)))
             if self._store.record.wifi:
                 self._connect()
             try:
@@ -102,7 +85,7 @@ class Agent:
         else:
             await self._meet(event, self._now())
         if self._window is not None and not self._window.is_open(self._now()):
-            await self._close("it was open long enough" if self._window.failures == 0 else "too many tries failed")
+            await self._close("too many tries failed" if self._window.used_up else "it was open long enough")
 
     async def _meet(self, event: AgentEvent, now: float) -> None:
         match event:
@@ -112,14 +95,27 @@ class Agent:
                 self._phones.gone(peer)
                 if self._farewell is not None and not self._phones.any_left:
                     await self._take_away()
-            case Attempted(status):
-                await self._report(status, now)
-            case Opened(seconds):
-                await self._open(seconds, now)
-            case WasReset():
-                await self._stop_connecting()
-                await self._close("the device was reset")
+            case BluetoothGone():
+                await self._close("Bluetooth has gone")
                 await self._take_away()
+            case Attempted(connecting, status):
+                if connecting == self._connectings:
+                    await self._report(status, now)
+            case ConnectingEnded(error):
+                raise error
+            case Asked(action, done):
+                await self._do(action, done)
+
+    async def _do(self, action: Callable[[], Awaitable[None]], done: asyncio.Future[None] | None) -> None:
+        try:
+            await action()
+        except AgentError as error:
+            self._journal.event("trouble", what=str(error), remedy=error.remedy)
+            if done is not None:
+                done.set_exception(error)
+        else:
+            if done is not None:
+                done.set_result(None)
 
     async def _expire(self, now: float) -> None:
         await self._carry_out(self._phones.expire(now))
@@ -127,7 +123,9 @@ class Agent:
             unknown = EndpointStatus(EndpointResult.UNREACHABLE, "still-trying").to_members()
             await self._report(ConnectionStatus(Status.NO_AP, members=unknown), now)
         if self._farewell is not None and now >= self._farewell:
-            await self._take_away()
+            self._farewell = now + FAREWELL_S
+            if not self._phones.busy:
+                await self._take_away()
 
     async def _carry_out(self, outcomes: Iterable[tuple[str, Outcome]]) -> None:
         for peer, outcome in outcomes:
@@ -144,10 +142,11 @@ class Agent:
                         self._window = self._window.failed()
 
     async def _configured(self, foreign: bool, issued_at: int | None) -> None:
+        await self._stop_connecting()
         self._changed()
         if issued_at is not None:
             clock.learn(issued_at, self._config.clock)
-        await self._stop_connecting()
+        self._setting_up = True
         self._status_due = self._now() + (FOREIGN_STATUS_PATIENCE_S if foreign else STATUS_PATIENCE_S)
         self._connect()
 
@@ -162,39 +161,69 @@ class Agent:
         )
         await self._carry_out(self._phones.report(status, now))
         unowned = self._store.record.ownership is None
-        if status.result is Status.OK and (unowned or self._connectivity.endpoint.endpoint is EndpointResult.CONNECTED):
+        arrived = unowned or (contact is not None and contact.endpoint is EndpointResult.CONNECTED)
+        if self._setting_up and status.result is Status.OK and arrived:
+            self._setting_up = False
             await self._close("the device is set up")
 
     def _connect(self) -> None:
+        number = self._connectings
+
         def on_first(status: ConnectionStatus) -> None:
-            self._events.put_nowait(Attempted(status))
+            self._events.put_nowait(Attempted(number, status))
 
         self._connecting = asyncio.create_task(self._connectivity.run(on_first))
+        self._connecting.add_done_callback(self._connecting_ended)
+
+    def _connecting_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._events.put_nowait(ConnectingEnded(error))
 
     async def _stop_connecting(self) -> None:
+        self._connectings += 1
+        self._status_due = None
         task, self._connecting = self._connecting, None
         if task is not None:
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await asyncio.wait([task])
 
-    async def _open(self, seconds: float, now: float) -> None:
+    async def _open(self, seconds: float) -> None:
         if self._window is None:
             await self._take_away()
-            self._heard = await self._wifi.scan()
+            self._heard = await self._scan()
             await self._peripheral.start(self._key.name)
-        self._window = Window.opened(now, seconds)
+        self._window = Window.opened(self._now(), seconds)
         self._journal.event("window", open=True, advertises=self._key.name, seconds=seconds)
+
+    async def _scan(self) -> tuple[HeardNetwork, ...]:
+        try:
+            return (await self._wifi.scan())[:NETWORKS_MAX]
+        except WifiError as error:
+            _log.warning("the phone will show no networks: %s. %s", error, error.remedy)
+            return ()
 
     async def _close(self, why: str) -> None:
         if self._window is None:
             return
         self._window = None
+        self._phones.closed = True
         self._farewell = self._now() + FAREWELL_S
         await self._peripheral.conceal()
         self._journal.event("window", open=False, why=why)
         if not self._phones.any_left:
             await self._take_away()
+
+    async def _reset(self) -> None:
+        await self._stop_connecting()
+        self._setting_up = False
+        try:
+            self._store.reset()
+        finally:
+            if self._store.record.wifi:  # it did not happen
+                self._connect()
+        self._changed()
+        await self._close("the device was reset")
+        await self._take_away()
 
     async def _take_away(self) -> None:
         self._farewell = None
@@ -230,19 +259,28 @@ class Agent:
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
 
-    def _open_command(self, request: Mapping[str, object]) -> control.Answer:
-        seconds = request.get("seconds") or self._config.window_seconds
-        if not isinstance(seconds, int) or not 0 < seconds <= WINDOW_SECONDS_MAX:
+    def _heard_of(self, event: PeripheralEvent) -> None:
+        if not isinstance(event, Written) or self._events.qsize() < EVENTS_MAX:
+            self._events.put_nowait(event)
+
+    async def _in_turn(self, action: Callable[[], Awaitable[None]]) -> None:
+        done = asyncio.get_running_loop().create_future()
+        self._events.put_nowait(Asked(action, done))
+        await asyncio.shield(done)
+
+    async def _open_command(self, request: Mapping[str, object]) -> control.Answer:
+        seconds = request.get("seconds")
+        if seconds is None:
+            seconds = self._config.window_seconds
+        if not isinstance(seconds, int) or isinstance(seconds, bool) or not 0 < seconds <= WINDOW_SECONDS_MAX:
             raise ControlError(f"a window is open 1 to {WINDOW_SECONDS_MAX} seconds", "Give another --seconds.")
-        self._events.put_nowait(Opened(seconds))
+        await self._in_turn(partial(self._open, seconds))
         return {"window": {"open": True, "seconds": seconds, "name": self._key.name}}
 
-    def _status_command(self, _: Mapping[str, object]) -> control.Answer:
+    async def _status_command(self, _: Mapping[str, object]) -> control.Answer:
         window = None if self._window is None else {"seconds": round(self._window.closes_at - self._now())}
         return {**self._state(), "running": True, "window": window}
 
-    def _reset_command(self, _: Mapping[str, object]) -> control.Answer:
-        self._store.reset()
-        self._events.put_nowait(WasReset())
-        self._changed()
+    async def _reset_command(self, _: Mapping[str, object]) -> control.Answer:
+        await self._in_turn(self._reset)
         return {"reset": True, "resets": self._store.record.resets}

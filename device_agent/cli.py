@@ -14,10 +14,10 @@ import click
 from device_agent import control
 from device_agent.agent import Agent
 from device_agent.config import DEFAULT_PATH, WINDOW_SECONDS_MAX, Config, read_config
-from device_agent.errors import AgentError, ControlError
+from device_agent.errors import AgentError, NotRunningError
 from device_agent.journal import Journal
 from device_agent.label import Label
-from device_agent.store import Store
+from device_agent.store import Store, label_key, read_record
 from onboarding_protocol.bootstrapping import BootstrappingKey, BootstrappingUri
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="Write JSON, for scripts.")
@@ -38,8 +38,9 @@ def program(context: click.Context, path: Path) -> None:
 def run(config: Config, open_at_once: bool, as_json: bool) -> None:
     """Run the agent until it is told to stop."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    agent = Agent(config, Store(config.state), Journal(as_json))
-    asyncio.run(_until_told(agent.run(open_at_once)))
+    with contextlib.closing(Store(config.state)) as store:
+        agent = Agent(config, store, Journal(as_json))
+        asyncio.run(_until_told(agent.run(open_at_once)))
 
 
 @program.command(name="open")
@@ -59,7 +60,7 @@ def open_window(config: Config, seconds: int | None, as_json: bool) -> None:
 @click.pass_obj
 def label(config: Config, svg: Path | None, png: Path | None, as_json: bool) -> None:
     """Show the label, or write it as a picture."""
-    uri = BootstrappingUri(BootstrappingKey.from_public_key(Store(config.state).bootstrapping_key.public_key()))
+    uri = BootstrappingUri(BootstrappingKey.from_public_key(label_key(config.state).public_key()))
     made = Label(uri, config.serial)
     for path, content in ((svg, made.to_svg().encode), (png, made.to_png)):
         if path is not None:
@@ -77,8 +78,8 @@ def status(config: Config, as_json: bool) -> None:
     """Say how far the device has come."""
     try:
         facts = control.ask(config.control_socket, {"command": "status"})
-    except ControlError:
-        record = Store(config.state).record
+    except NotRunningError:
+        record = read_record(config.state)
         owner = record.ownership
         facts = {"running": False, "state": record.state, "window": None}
         facts |= {} if owner is None else {"device": owner.device, "tenant": owner.tenant, "endpoint": owner.endpoint}
@@ -96,10 +97,10 @@ def reset(config: Config, yes: bool, as_json: bool) -> None:
         click.confirm("Forget owner, Wi-Fi and identity of this device?", abort=True)
     try:
         answer = control.ask(config.control_socket, {"command": "reset"})
-    except ControlError:
-        store = Store(config.state, forgive=True)
-        store.reset()
-        answer = {"reset": True, "resets": store.record.resets}
+    except NotRunningError:
+        with contextlib.closing(Store(config.state, forgive=True)) as store:
+            store.reset()
+            answer = {"reset": True, "resets": store.record.resets}
     _show(as_json, answer, "The device is as it left the factory.")
 
 

@@ -17,6 +17,12 @@ def is_synchronised() -> bool:
     return 0 <= state < _TIME_ERROR
 
 
+def raise_to(floor: int, policy: ClockPolicy) -> None:
+    """Take a time that has passed for certain, where the clock is behind it: a device without one, switched on."""
+    if time.time() < floor:
+        learn(floor, policy)
+
+
 def learn(issued_at: int, policy: ClockPolicy) -> None:
     """Take the time of an assignment that answers our own nonce, before certificates are judged by the clock."""
     if policy is ClockPolicy.KEEP or is_synchronised():
@@ -25,5 +31,7 @@ def learn(issued_at: int, policy: ClockPolicy) -> None:
         time.clock_settime(time.CLOCK_REALTIME, issued_at)
     except PermissionError:
         _log.warning("the clock is not synchronised and must not be set: CAP_SYS_TIME is missing")
+    except (OSError, OverflowError):
+        _log.warning("the clock does not take the assignment's time, %d", issued_at)
     else:
         _log.info("the clock was set to the assignment's time, %d", issued_at)

@@ -63,7 +63,7 @@ def read_config(path: Path) -> Config:
             f"{path} cannot be read: {error.strerror}",
             "Write the file, or name another one with --config.",
         ) from error
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigurationFileError(f"{path} is not a configuration: {error}", "Correct the file.") from error
     for name in ("serial", "model", "firmware"):
         text = getattr(config, name)
@@ -86,6 +86,6 @@ def _from_folder(config: Config, folder: Path) -> Config:
 
 
 def _paths(kind: type, value: object) -> object:
-    if kind is Path and isinstance(value, str):
+    if kind is Path and isinstance(value, str) and value and "\0" not in value:
         return Path(value)
-    raise TypeError(f"a {kind.__name__} cannot be read")
+    raise ValueError("a path is a text that is not empty")

@@ -1,7 +1,8 @@
 """From a stored configuration to a device that is connected and stays so.
 
 An attempt joins Wi-Fi and makes first contact with the endpoint, and gives the result that the phone hears. What
-follows is the same whether a phone configured the device or it was just switched on: it keeps trying.
+follows is the same whether a phone configured the device or it was just switched on: it keeps trying. What an
+attempt learns is noted only if the record still says what the attempt began with.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from dataclasses import replace
 
 from device_agent import endpoint
 from device_agent.errors import AgentError
-from device_agent.record import Record, WifiProfile
+from device_agent.record import Ownership, Record, WifiProfile
 from device_agent.store import Store
 from device_agent.wifi import JoinResult, Wifi
 from onboarding_protocol.dpp import ConnectionStatus, Status
@@ -43,10 +44,13 @@ class Connectivity:
                 first = False
                 on_first(status)
 
-        while True:
-            reached = await self._attempt(tell)
-            delay = RETRY_FIRST_S if reached else min(delay * 2, RETRY_MAX_S)
-            await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - spreads a fleet, guards nothing
+        try:
+            while True:
+                reached = await self._attempt(tell)
+                delay = RETRY_FIRST_S if reached else min(delay * 2, RETRY_MAX_S)
+                await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - spreads a fleet, guards nothing
+        finally:
+            self.endpoint = EndpointStatus(EndpointResult.UNTRIED)
 
     async def _attempt(self, tell: Callable[[ConnectionStatus], None]) -> bool:
         profile, joined = await self._join()
@@ -62,43 +66,58 @@ class Connectivity:
         def on_contact(status: EndpointStatus) -> None:
             nonlocal contacted
             contacted = True
-            self._contacted(status)
+            self._contacted(ownership, status)
             tell(_status(profile, joined, status))
 
-        ended = await endpoint.hold(ownership, self._store.tls_identity(ownership), on_contact)
+        ended = await self._hold(ownership, on_contact)
         self.endpoint = ended
         self._on_change()
         _log.warning("the endpoint link is down: %s, %s", ended.endpoint, ended.reason)
         tell(_status(profile, joined, ended))
         return contacted
 
+    async def _hold(self, ownership: Ownership, on_contact: Callable[[EndpointStatus], None]) -> EndpointStatus:
+        try:
+            identity = self._store.tls_identity(ownership)
+        except AgentError as error:
+            _log.error("%s. %s", error, error.remedy)
+            return EndpointStatus(EndpointResult.UNTRIED, "internal-error")
+        return await endpoint.hold(ownership, identity, on_contact)
+
     async def _join(self) -> tuple[WifiProfile, JoinResult]:
         profiles = self._store.record.wifi
         newest = await self._try(profiles[0])
         if newest.status is Status.OK:
-            self._store.update(lambda record: replace(record, wifi=record.wifi[:1]))
+            self._keep(profiles, profiles[0])
             return profiles[0], newest
         for profile in profiles[1:]:
             if (await self._try(profile)).status is Status.OK:
                 _log.info("back on the network that worked before")
-                self._store.update(lambda record: replace(record, wifi=record.wifi[1:]))
+                self._keep(profiles, profile)
         return profiles[0], newest
 
     async def _try(self, profile: WifiProfile) -> JoinResult:
         try:
             return await self._wifi.join(profile)
-        except AgentError:
-            _log.exception("Wi-Fi failed")
+        except AgentError as error:
+            _log.error("Wi-Fi failed: %s. %s", error, error.remedy)
             return JoinResult(Status.CONFIGURE_FAILURE)
 
-    def _contacted(self, status: EndpointStatus) -> None:
+    def _keep(self, profiles: tuple[WifiProfile, ...], worked: WifiProfile) -> None:
+        self._note(lambda record: replace(record, wifi=(worked,)) if record.wifi == profiles else record)
+
+    def _contacted(self, ownership: Ownership, status: EndpointStatus) -> None:
         self.endpoint = status
-        self._store.update(_connected)
+        connected = DeviceState.CONNECTED
+        self._note(lambda record: replace(record, state=connected) if record.ownership == ownership else record)
         self._on_change()
 
-
-def _connected(record: Record) -> Record:
-    return replace(record, state=DeviceState.CONNECTED)
+    def _note(self, change: Callable[[Record], Record]) -> None:
+        # A disk that takes no more is no reason to give up a link that works.
+        try:
+            self._store.update(change)
+        except AgentError as error:
+            _log.error("%s. %s", error, error.remedy)
 
 
 def _status(profile: WifiProfile, joined: JoinResult, contact: EndpointStatus) -> ConnectionStatus:

@@ -7,17 +7,17 @@ One JSON object a line, one answer a line, over a Unix socket that only the agen
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from device_agent.errors import AgentError, ControlError
+from device_agent.errors import AgentError, ControlError, NotRunningError
 
 LINE_MAX_OCTETS = 4096
 _TIMEOUT_S = 10.0
 _SOCKET_PATH_MAX = 107  # sun_path of Linux
 Answer = Mapping[str, object]
-Command = Callable[[Mapping[str, object]], Answer]
+Command = Callable[[Mapping[str, object]], Awaitable[Answer]]
 
 
 @asynccontextmanager
@@ -27,10 +27,12 @@ async def serve(path: Path, commands: Mapping[str, Command]) -> AsyncIterator[No
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while line := await reader.readline():
-                writer.write(json.dumps(_answer(line, commands)).encode() + b"\n")
-                await writer.drain()
-        except (ConnectionError, ValueError):
+                await _send(writer, await _answer(line, commands))
+        except ConnectionError:
             pass
+        except ValueError:  # how StreamReader says that a line is too long
+            with suppress(ConnectionError):
+                await _send(writer, _refusal("that line is too long", f"Send at most {LINE_MAX_OCTETS} octets."))
         finally:
             writer.close()
 
@@ -53,8 +55,10 @@ def ask(path: Path, request: Answer) -> dict[str, object]:
             answer = json.loads(link.makefile("rb").readline())
     except PermissionError as error:
         raise ControlError("the agent runs as another user", "Run this command as that user, or as root.") from error
-    except (OSError, ValueError) as error:
-        raise ControlError("the agent does not run", "Start it with `device-agent run`.") from error
+    except (TimeoutError, ValueError) as error:
+        raise ControlError("the agent runs, and gives no answer", "See its log, or restart it.") from error
+    except OSError as error:
+        raise NotRunningError("the agent does not run", "Start it with `device-agent run`.") from error
     if not isinstance(answer, dict):
         raise ControlError("the agent answered nothing that makes sense", "See its log.")
     if isinstance(refusal := answer.get("error"), dict):
@@ -62,14 +66,19 @@ def ask(path: Path, request: Answer) -> dict[str, object]:
     return answer
 
 
-def _answer(line: bytes, commands: Mapping[str, Command]) -> Answer:
+async def _send(writer: asyncio.StreamWriter, answer: Answer) -> None:
+    writer.write(json.dumps(answer).encode() + b"\n")
+    await writer.drain()
+
+
+async def _answer(line: bytes, commands: Mapping[str, Command]) -> Answer:
     try:
         request = json.loads(line)
         command = commands[request["command"]]
     except (ValueError, KeyError, TypeError, RecursionError):
         return _refusal("that is no command", f"Send one of {', '.join(sorted(commands))}.")
     try:
-        return command(request)
+        return await command(request)
     except AgentError as error:
         return _refusal(str(error), error.remedy)
 
@@ -79,12 +88,9 @@ def _refusal(message: str, remedy: str) -> Answer:
 
 
 def _claim(path: Path) -> None:
-    # The state directory is 0700, so the socket needs no mode of its own.
+    # The state directory is 0700, so the socket needs no mode of its own; whoever holds it may take an old one away.
     if len(str(path)) > _SOCKET_PATH_MAX:
         raise ControlError(f"the path {path} is too long for a socket", "Set `state` to a shorter directory.")
-    with socket.socket(socket.AF_UNIX) as probe:
-        if probe.connect_ex(str(path)) == 0:
-            raise ControlError(f"an agent runs already with {path.parent}", "Stop it first, or use another directory.")
     _remove(path)
 
 

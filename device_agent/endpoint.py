@@ -7,9 +7,11 @@ the device has arrived.
 import ssl
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiomqtt
+from aiomqtt.exceptions import MqttConnectError
 
 from device_agent.record import Ownership
 from device_agent.trust_anchor import tls_context
@@ -21,6 +23,19 @@ _TIMEOUT_S = 10.0
 _KEEPALIVE_S = 60
 
 
+class _RefusedError(aiomqtt.MqttError):
+    """The endpoint has ended the link before it accepted it."""
+
+
+class _Client(aiomqtt.Client):
+    # With TLS 1.3 a refused client certificate shows as a link that ends before the CONNACK. aiomqtt 2.5 goes on
+    # waiting for it, until the refusal looks like silence.
+    def _on_disconnect(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - paho's, only handed on
+        if not self._connected.done():
+            self._connected.set_exception(_RefusedError("the link ended before it was accepted"))
+        super()._on_disconnect(*arguments, **named)
+
+
 async def hold(
     ownership: Ownership, identity: tuple[Path, Path], on_contact: Callable[[EndpointStatus], None]
 ) -> EndpointStatus:
@@ -30,7 +45,7 @@ async def hold(
         url = urlsplit(ownership.endpoint)
         if url.scheme != "mqtts" or url.hostname is None:
             return EndpointStatus(EndpointResult.UNREACHABLE, "endpoint-url")
-        client = aiomqtt.Client(
+        client = _Client(
             url.hostname,
             url.port or _DEFAULT_PORT,
             identifier=ownership.device,
@@ -60,6 +75,8 @@ def _context(ownership: Ownership, identity: tuple[Path, Path]) -> ssl.SSLContex
 
 
 def _explain(error: Exception) -> EndpointStatus:
+    if isinstance(error, _RefusedError):
+        return EndpointStatus(EndpointResult.REFUSED, "closed-by-endpoint")
     # aiomqtt hides the cause of a failed connect from tracebacks; it is still the exception's context.
     cause = error if isinstance(error, OSError) else error.__context__
     match cause:
@@ -69,7 +86,8 @@ def _explain(error: Exception) -> EndpointStatus:
             return EndpointStatus(EndpointResult.REFUSED, "tls-refused")
         case OSError():
             return EndpointStatus(EndpointResult.UNREACHABLE, "no-connection")
-    if isinstance(error, aiomqtt.MqttCodeError):
-        # With TLS 1.3 a refused client certificate shows as a link that ends before the CONNACK.
+    if isinstance(error, MqttConnectError):
         return EndpointStatus(EndpointResult.REFUSED, "closed-by-endpoint")
+    if isinstance(error, aiomqtt.MqttCodeError):
+        return EndpointStatus(EndpointResult.UNREACHABLE, "link-ended")
     return EndpointStatus(EndpointResult.UNREACHABLE, "no-answer")

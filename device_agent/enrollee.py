@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from device_agent import trust
+from device_agent.errors import StateError
 from device_agent.record import Record, WifiProfile
 from device_agent.statement import Particulars, make_request
 from device_agent.store import Store
@@ -74,7 +75,7 @@ class Enrollee:
         self._store = store
         self._particulars = particulars
         self._heard = heard
-        self._connection = Connection.responder(store.bootstrapping_key, Capability.ENROLLEE)
+        self._connection = self._no_exchange()
 
     @property
     def authenticated(self) -> bool:
@@ -88,7 +89,14 @@ class Enrollee:
 
     def receive(self, octets: bytes, now: float) -> list[Outcome]:
         """Take octets from the phone."""
-        return [outcome for event in self._connection.receive(octets, now) for outcome in self._meet(event, now)]
+        outcomes: list[Outcome] = []
+        for event in self._connection.receive(octets, now):
+            try:
+                outcomes += self._meet(event, now)
+            except StateError as error:
+                self._connection = self._no_exchange()
+                return [*outcomes, Say(encode_hint(Hint.INTERNAL_ERROR)), Failed(f"{error}. {error.remedy}")]
+        return outcomes
 
     def expire(self, now: float) -> list[Outcome]:
         """Give up what is overdue."""
@@ -100,14 +108,18 @@ class Enrollee:
             return []
         return [Say(self._connection.send(ConnectionStatusResult(status), now))]
 
+    def _no_exchange(self) -> Connection:
+        return Connection.responder(self._store.bootstrapping_key, Capability.ENROLLEE)
+
     def _meet(self, event: Event, now: float) -> list[Outcome]:
+        # A phone may send on without waiting for its turn. What the connection has left behind needs no answer.
         match event:
-            case AuthenticationRequest():
+            case AuthenticationRequest() if self._connection.state is State.REQUESTED:
                 return [Begun(), Say(self._connection.send(event.answer(Capability.ENROLLEE), now))]
-            case AuthenticationConfirm(nonce):
+            case AuthenticationConfirm(nonce) if self._connection.state is State.AUTHENTICATED:
                 request = make_request(self._store, self._particulars, nonce, self._heard())
                 return [Say(self._connection.send(ConfigurationRequest(request), now))]
-            case ConfigurationResponse():
+            case ConfigurationResponse() if self._connection.state is State.CONFIGURED:
                 return self._configure(event, now)
             case MessageDropped(DropReason.NOT_MY_LABEL):
                 return [Say(encode_hint(Hint.NOT_MY_LABEL))]
@@ -119,7 +131,7 @@ class Enrollee:
     def _configure(self, response: ConfigurationResponse, now: float) -> list[Outcome]:
         try:
             chosen = _choose(response.objects)
-            grant = Grant.from_members(chosen.members)
+            grant = _grant(response.objects)
             record, issued_at = self._accept(grant)
         except AssignmentError as error:
             return self._reject(error.reason, str(error), response, now)
@@ -131,7 +143,7 @@ class Enrollee:
             passphrase=chosen.credential.passphrase,
             psk=chosen.credential.psk,
         )
-        self._store.save(replace(record, wifi=(profile, *record.wifi[:1])))
+        self._store.save(replace(record, wifi=(profile, *record.wifi[-1:])))
         result = ConfigurationResult(status_follows=response.wants_status)
         return [
             Say(self._connection.send(result, now)),
@@ -161,3 +173,9 @@ def _choose(objects: tuple[ConfigurationObject, ...]) -> ConfigurationObject:
         if credential.akm.takes_passphrase and (credential.passphrase or credential.psk):
             return item
     raise RemoteProtocolError("no network in the configuration can be joined with a passphrase")
+
+
+def _grant(objects: tuple[ConfigurationObject, ...]) -> Grant | None:
+    # It belongs to the device, whichever network is chosen.
+    grants = (Grant.from_members(item.members) for item in objects)
+    return next((grant for grant in grants if grant is not None), None)

@@ -17,12 +17,20 @@ class StateError(AgentError):
     """What the device keeps on disk cannot be read or written."""
 
 
+class StateInUseError(StateError):
+    """Another process holds the state directory."""
+
+
 class PeripheralError(AgentError):
     """Bluetooth is not there, or does not do what it is asked."""
 
 
 class ControlError(AgentError):
     """The running agent cannot be reached, or refuses."""
+
+
+class NotRunningError(ControlError):
+    """No agent runs."""
 
 
 class WifiError(AgentError):

@@ -1,6 +1,7 @@
 """What the running agent tells on standard output: a sentence a line, or a JSON object a line."""
 
 import json
+import os
 import sys
 from dataclasses import dataclass
 
@@ -17,6 +18,21 @@ class Journal:
         if self.as_json:
             line = json.dumps({"event": name, **known}, default=str)
         else:
-            line = " ".join([name, *(f"{key}={value}" for key, value in known.items())])
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
+            line = " ".join([name, *(f"{key}={_on_one_line(value)}" for key, value in known.items())])
+        try:
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+        except OSError:
+            _stop_telling()
+
+
+def _on_one_line(value: object) -> str:
+    text = str(value)
+    return text if text.isascii() and text.isprintable() else json.dumps(text)
+
+
+def _stop_telling() -> None:
+    # Whoever listened has gone. The device goes on; what is still in the buffer must not fail again at exit.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

@@ -2,7 +2,6 @@
 
 import io
 from dataclasses import dataclass
-from pathlib import Path
 from xml.sax.saxutils import escape
 
 import qrcode
@@ -74,13 +73,6 @@ class Label:
         out = io.BytesIO()
         picture.save(out, "PNG")
         return out.getvalue()
-
-    def write(self, path: Path) -> None:
-        """Write the picture that the name's ending asks for: `.svg` or `.png`."""
-        if path.suffix.lower() == ".svg":
-            path.write_text(self.to_svg(), encoding="utf-8")
-        else:
-            path.write_bytes(self.to_png())
 
     def _symbol(self) -> segno.QRCode:
         return segno.make(str(self.uri), error="m", micro=False)

@@ -6,12 +6,14 @@ that scanners take as discoverable, a refused link after the window has closed.
 """
 
 import asyncio
-from collections.abc import Callable
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from bless import BlessServer, GATTAttributePermissions, GATTCharacteristicProperties
 from dbus_next import DBusError, Message, MessageType, Variant
-from dbus_next.errors import InterfaceNotFoundError
+from dbus_next.errors import AuthError, InterfaceNotFoundError, InvalidAddressError
 
 from device_agent.errors import PeripheralError
 from onboarding_protocol.gatt import (
@@ -25,7 +27,11 @@ from onboarding_protocol.gatt import (
 _PROPERTIES = "org.freedesktop.DBus.Properties"
 _DEVICE = "org.bluez.Device1"
 _ADAPTER = "org.bluez.Adapter1"
+_BUS = "org.freedesktop.DBus"
+_PATIENCE_S = 10.0
+_BROKEN = (OSError, EOFError, DBusError, InterfaceNotFoundError, AuthError, InvalidAddressError)
 _REMEDY = "See that bluetoothd runs and has an adapter: `bluetoothctl list`."
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,12 @@ class PeerGone:
     peer: str
 
 
-PeripheralEvent = Written | PeerGone
+@dataclass(frozen=True, slots=True)
+class BluetoothGone:
+    """bluetoothd or the bus has ended, and with it the service and all links."""
+
+
+PeripheralEvent = Written | PeerGone | BluetoothGone
 
 
 class Peripheral:
@@ -56,45 +67,63 @@ class Peripheral:
         self._server: BlessServer | None = None
         self._advertising = False
         self._peers: set[str] = set()
+        self._watching: asyncio.Task[None] | None = None
 
     async def start(self, name: str) -> None:
         """Offer the service and advertise `name`; PeripheralError if Bluetooth is not there."""
         server = BlessServer(name=name, loop=asyncio.get_running_loop(), adapter=self._adapter_name)
         try:
-            await server.setup_task
-            await self._add_service(server)
-            await self._watch(server)
-            await self._set_adapter(server, "DiscoverableTimeout", Variant("u", 0))
-            await self._set_adapter(server, "Discoverable", Variant("b", True))
-            await server.start()
-        except (OSError, DBusError, InterfaceNotFoundError, EOFError) as error:
+            async with asyncio.timeout(_PATIENCE_S):
+                await server.setup_task
+                await self._offer(server)
+        except TimeoutError as error:
+            raise PeripheralError("Bluetooth does not answer", _REMEDY) from error
+        except _BROKEN as error:
             raise PeripheralError(f"Bluetooth cannot be used: {error}", _REMEDY) from error
         except Exception as error:  # bless raises the bare class for a missing adapter
             if type(error) is not Exception:
                 raise
             raise PeripheralError(f"there is no Bluetooth adapter {self._adapter_name}", _REMEDY) from error
-        self._server, self._advertising = server, True
+        else:
+            self._server, self._advertising = server, True
+        finally:
+            if self._server is not server:
+                _leave(server)
 
     async def conceal(self) -> None:
         """Stop advertising; links go on."""
-        if self._server is not None and self._advertising:
-            self._advertising = False
-            await self._server.app.stop_advertising(self._server.adapter)
-            await self._set_adapter(self._server, "Discoverable", Variant("b", False))
+        server = self._server
+        if server is None or not self._advertising:
+            return
+        self._advertising = False
+        await _try("stop advertising", self._conceal(server))
 
     async def stop(self) -> None:
         """Take the service away and close the links of its peers."""
         server = self._server
         if server is None:
             return
-        await self.conceal()
-        self._server = None
+        if server.bus.connected:
+            await self.conceal()
+            await _try("take the service away", self._withdraw(server))
+        self._forget(server)
+
+    async def _offer(self, server: BlessServer) -> None:
+        await self._add_service(server)
+        await self._watch(server)
+        await self._set_adapter(server, "DiscoverableTimeout", Variant("u", 0))
+        await self._set_adapter(server, "Discoverable", Variant("b", True))
+        await server.start()
+
+    async def _conceal(self, server: BlessServer) -> None:
+        await server.app.stop_advertising(server.adapter)
+        await self._set_adapter(server, "Discoverable", Variant("b", False))
+
+    async def _withdraw(self, server: BlessServer) -> None:
         for peer in tuple(self._peers):
             await _call(server, peer, _DEVICE, "Disconnect")
         await server.app.unregister(server.adapter)
         server.bus.unexport(server.app.path, server.app)
-        server.bus.disconnect()
-        self._peers.clear()
 
     async def notify(self, octets: bytes, mtu: int) -> None:
         """Send octets to the subscribed peers, cut for this ATT_MTU."""
@@ -103,6 +132,8 @@ class Peripheral:
         characteristic = self._server.get_characteristic(NOTIFY_CHARACTERISTIC_UUID)
         for chunk in chunks(octets, mtu):
             characteristic.value = bytearray(chunk)
+            if not self._server.bus.connected:
+                return
             self._server.update_value(SERVICE_UUID, NOTIFY_CHARACTERISTIC_UUID)
             await asyncio.sleep(0)  # dbus_next takes a full socket for a broken one, so it writes each at once
 
@@ -132,19 +163,32 @@ class Peripheral:
                     return self._written(message)
             elif message.member == "PropertiesChanged" and message.body[0] == _DEVICE:
                 self._device_changed(message.path, message.body[1])
+            elif message.member == "NameOwnerChanged" and message.body[0] == "org.bluez":
+                self._gone(server)
             return None
 
         server.bus.add_message_handler(on_message)
-        rule = f"type='signal',interface='{_PROPERTIES}',member='PropertiesChanged',arg0='{_DEVICE}'"
-        await _call(
-            server,
-            "/org/freedesktop/DBus",
-            "org.freedesktop.DBus",
-            "AddMatch",
-            "s",
-            [rule],
-            destination="org.freedesktop.DBus",
-        )
+        for rule in (
+            f"type='signal',interface='{_PROPERTIES}',member='PropertiesChanged',arg0='{_DEVICE}'",
+            f"type='signal',interface='{_BUS}',member='NameOwnerChanged',arg0='org.bluez'",
+        ):
+            await _call(server, "/org/freedesktop/DBus", _BUS, "AddMatch", "s", [rule], destination=_BUS)
+        self._watching = asyncio.create_task(self._watch_bus(server))
+
+    async def _watch_bus(self, server: BlessServer) -> None:
+        with suppress(*_BROKEN):
+            await server.bus.wait_for_disconnect()
+        self._gone(server)
+
+    def _gone(self, server: BlessServer) -> None:
+        if server is self._server:
+            self._forget(server)
+            self._on_event(BluetoothGone())
+
+    def _forget(self, server: BlessServer) -> None:
+        self._server, self._advertising = None, False
+        self._peers.clear()
+        _leave(server)
 
     def _written(self, message: Message) -> Message:
         octets, options = message.body
@@ -183,3 +227,20 @@ async def _call(
             body=body or [],
         )
     )
+
+
+async def _try(what: str, work: Awaitable[None]) -> None:
+    # The service ends here either way, if only because bluetoothd sees its owner leave the bus.
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            await work
+    except _BROKEN as error:
+        _log.warning("Bluetooth did not %s: %s", what, error)
+
+
+def _leave(server: BlessServer) -> None:
+    server.setup_task.cancel()
+    bus = getattr(server, "bus", None)  # set by bless once it is connected
+    if bus is not None and bus.connected:
+        with suppress(OSError):
+            bus.disconnect()

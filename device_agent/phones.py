@@ -2,7 +2,7 @@
 
 One enrollee per peer, so that two phones never share a buffer. Before an Authentication Confirm has verified, the
 newest Authentication Request wins; afterwards other peers are told that the device is busy, once each, until that
-exchange has ended or its link is gone.
+exchange has ended or its link is gone. Once the window has closed, only an exchange that got that far goes on.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,7 +23,8 @@ class Phone:
 
     enrollee: Enrollee
     mtu: int = ATT_MTU_MIN
-    told_busy: bool = False
+    told_off: bool = False
+    """It knows that nobody listens."""
 
 
 @dataclass(slots=True)
@@ -31,6 +32,8 @@ class Phones:
     """The peers of one provisioning window, by the name the Bluetooth stack gives them."""
 
     new_enrollee: Callable[[], Enrollee]
+    closed: bool = False
+    """Whether the window has closed."""
     _phones: dict[str, Phone] = field(default_factory=dict)
 
     @property
@@ -44,6 +47,11 @@ class Phones:
         """Whether a peer that has written is still linked."""
         return bool(self._phones)
 
+    @property
+    def busy(self) -> bool:
+        """Whether an exchange with an authenticated phone goes on."""
+        return any(phone.enrollee.authenticated for phone in self._phones.values())
+
     def mtu(self, peer: str) -> int:
         """Return the ATT_MTU of a peer's link, the smallest if it is gone."""
         phone = self._phones.get(peer)
@@ -53,11 +61,13 @@ class Phones:
         """Take what a peer wrote."""
         phone = self._phones.get(peer) or self._admit(peer)
         phone.mtu = mtu
-        if any(other.enrollee.authenticated for name, other in self._phones.items() if name != peer):
-            if not phone.told_busy:
-                phone.told_busy = True
-                yield peer, Say(encode_hint(Hint.BUSY))
+        refusal = self._refusal(phone)
+        if refusal is not None:
+            if not phone.told_off:
+                phone.told_off = True
+                yield peer, Say(encode_hint(refusal))
             return
+        phone.told_off = False
         for outcome in phone.enrollee.receive(octets, now):
             if isinstance(outcome, Begun):
                 self._renew_all_but(peer)
@@ -78,6 +88,13 @@ class Phones:
         for peer, phone in list(self._phones.items()):
             for outcome in phone.enrollee.report(status, now):
                 yield peer, outcome
+
+    def _refusal(self, phone: Phone) -> Hint | None:
+        if phone.enrollee.authenticated:
+            return None
+        if self.closed:
+            return Hint.WINDOW_CLOSED
+        return Hint.BUSY if self.busy else None
 
     def _admit(self, peer: str) -> Phone:
         while len(self._phones) >= PHONES_MAX:

@@ -22,7 +22,7 @@ class Ownership:
     operator_keys: tuple[bytes, ...]
     """Thumbprints of the keys that may sign the next assignment."""
     sequence: int
-    assignment: str
+    assignment: str = field(repr=False)
     """The compact JWS itself."""
     certificates: tuple[bytes, ...]
     """The operational certificate, DER, and its intermediate if it came."""
@@ -47,7 +47,7 @@ class Record:
 
     state: DeviceState = DeviceState.NEW
     resets: int = 0
-    nonces: tuple[bytes, ...] = ()
+    nonces: tuple[bytes, ...] = field(default=(), repr=False)
     ownership: Ownership | None = None
     wifi: tuple[WifiProfile, ...] = ()
     """Networks to join, the newest first. The one that worked before is kept until the newest has worked."""

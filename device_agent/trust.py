@@ -2,20 +2,25 @@
 
 1. It is signed by an operator key this device accepts: any at first use, afterwards a pinned one.
 2. It answers a challenge that this device signed.
-3. The certificate beside it is the one it names, and certifies our operational key.
+3. The certificate beside it is the one it names, and certifies our operational key; a second one has issued it.
 4. Issuer, tenant and device are those of the assignment before, until a factory reset.
 5. Its sequence number is higher than the last one's; the same number only with the same octets.
+6. What it says can be kept and shown: printable texts, a time that a clock can be set to.
 """
 
 import hashlib
 import hmac
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from device_agent.record import Ownership, Record
 from onboarding_protocol.assignment import AssignmentError, VerifiedAssignment, verify_assignment
 from onboarding_protocol.members import Grant
+
+ISSUED_AT_MAX = 253_402_300_799  # the last second of the year 9999
+SEQUENCE_MAX = 2**53 - 1  # the largest integer that every JSON reader keeps
 
 
 def accept(grant: Grant, record: Record, key: ec.EllipticCurvePublicKey) -> tuple[Ownership, VerifiedAssignment]:
@@ -25,7 +30,8 @@ def accept(grant: Grant, record: Record, key: ec.EllipticCurvePublicKey) -> tupl
     assignment, signer = verify_assignment(grant.assignment, trusted)
     if not any(hmac.compare_digest(assignment.nonce, nonce) for nonce in record.nonces):
         raise AssignmentError("nonce-unknown", "the assignment answers a challenge this device did not sign")
-    _check_certificate(grant.certificates[0], assignment, key)
+    _check_content(assignment)
+    _check_certificates(grant.certificates, assignment, key)
     if before is not None:
         _check_succession(before, assignment, grant)
     anchor = assignment.endpoint.anchor
@@ -44,13 +50,26 @@ def accept(grant: Grant, record: Record, key: ec.EllipticCurvePublicKey) -> tupl
     return ownership, assignment
 
 
-def _check_certificate(der: bytes, assignment: VerifiedAssignment, key: ec.EllipticCurvePublicKey) -> None:
-    if not hmac.compare_digest(hashlib.sha256(der).digest(), assignment.leaf):
+def _check_content(assignment: VerifiedAssignment) -> None:
+    texts = (assignment.issuer, assignment.tenant, assignment.device, assignment.endpoint.url)
+    if not all(text.isprintable() for text in texts):
+        raise AssignmentError("assignment-malformed", "a text of the assignment cannot be shown")
+    if assignment.sequence > SEQUENCE_MAX or assignment.issued_at > ISSUED_AT_MAX:
+        raise AssignmentError("assignment-malformed", "a number of the assignment is out of all bounds")
+
+
+def _check_certificates(
+    chain: tuple[bytes, ...], assignment: VerifiedAssignment, key: ec.EllipticCurvePublicKey
+) -> None:
+    if not hmac.compare_digest(hashlib.sha256(chain[0]).digest(), assignment.leaf):
         raise AssignmentError("certificate-mismatch", "the certificate is not the one the assignment names")
     try:
-        certified = x509.load_der_x509_certificate(der).public_key()
-    except ValueError as error:
-        raise AssignmentError("certificate-mismatch", "the certificate cannot be read") from error
+        leaf, *issuers = (x509.load_der_x509_certificate(der) for der in chain)
+        certified = leaf.public_key()
+        for issuer in issuers:
+            leaf.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, x509.InvalidVersion, UnsupportedAlgorithm, InvalidSignature) as error:
+        raise AssignmentError("certificate-mismatch", "the certificates cannot be read, or do not chain") from error
     if certified != key:
         raise AssignmentError("certificate-mismatch", "the certificate certifies another key")
 

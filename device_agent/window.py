@@ -22,6 +22,11 @@ class Window:
         """Return the window after one more failed exchange."""
         return replace(self, failures=self.failures + 1)
 
+    @property
+    def used_up(self) -> bool:
+        """Whether too many exchanges failed."""
+        return self.failures >= FAILURES_MAX
+
     def is_open(self, now: float) -> bool:
         """Whether a phone may still come."""
-        return now < self.closes_at and self.failures < FAILURES_MAX
+        return now < self.closes_at and not self.used_up

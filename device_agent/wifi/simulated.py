@@ -12,9 +12,10 @@ The file is read at each scan and each attempt, so that a test may move an acces
 """
 
 import asyncio
+import hashlib
 import hmac
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -33,7 +34,7 @@ class AccessPoint:
     """One network of the file."""
 
     ssid: str
-    passphrase: str | None = None
+    passphrase: str | None = field(default=None, repr=False)
     akm: str = "psk"
     rssi: int = -60
     channel: str = "81/1"
@@ -58,8 +59,7 @@ class SimulatedWifi:
             return JoinResult(Status.NO_AP, SCANNED_CHANNELS)
         access_point = found[0]
         await asyncio.sleep(access_point.join_seconds)  # the simulated radio's own time
-        offered, wanted = (profile.passphrase or "").encode(), (access_point.passphrase or "").encode()
-        accepted = hmac.compare_digest(offered, wanted)
+        accepted = hmac.compare_digest(_secret_of(profile), _secret_of_access_point(access_point, profile))
         return JoinResult(Status.OK if accepted else Status.AUTH_FAILURE, access_point.channel)
 
     def _access_points(self) -> list[AccessPoint]:
@@ -70,3 +70,14 @@ class SimulatedWifi:
             raise WifiError(
                 f"the simulated networks in {self._path} cannot be read: {error}", "Correct the file."
             ) from error
+
+
+def _secret_of(profile: WifiProfile) -> bytes:
+    return (profile.passphrase or "").encode() if profile.psk is None else profile.psk
+
+
+def _secret_of_access_point(access_point: AccessPoint, profile: WifiProfile) -> bytes:
+    passphrase = (access_point.passphrase or "").encode()
+    if profile.psk is None:
+        return passphrase
+    return hashlib.pbkdf2_hmac("sha1", passphrase, profile.ssid, 4096)  # IEEE 802.11 annex J.4

@@ -1,0 +1,137 @@
+"""The command line as a person or a script meets it: every error a sentence and a remedy, never a traceback."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import zxingcpp
+from PIL import Image
+
+from device_agent.store import read_record
+from tests.world.world import BIN
+
+ROOT = Path(__file__).parents[2]
+AS_NOBODY = """
+import os
+import device_agent.wifi.simulated
+from device_agent.cli import main
+os.setuid(65534)
+main()
+"""
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "agent.toml"
+    path.write_text('state = "state"\nserial = "SN-1"\n[wifi]\nnetworks = "networks.toml"\n')
+    return path
+
+
+@pytest.fixture
+def command(config: Path) -> Command:
+    def run(*arguments: str | Path, nobody: bool = False) -> "subprocess.CompletedProcess[str]":
+        program: list[str | Path] = [sys.executable, "-c", AS_NOBODY] if nobody else [BIN / "device-agent"]
+        line = [*program, "--config", config, *arguments]
+        return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+
+    return run
+
+
+def complaint(done: "subprocess.CompletedProcess[str]", code: int = 1) -> str:
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+    assert len(done.stderr.splitlines()) >= 2
+    return done.stderr
+
+
+def test_the_label_is_the_same_each_time_and_in_each_form(command: Command, tmp_path: Path) -> None:
+    first = json.loads(command("label", "--json").stdout)
+    again = command("label", "--png", tmp_path / "label.png", "--svg", tmp_path / "label.svg", "--json")
+    assert json.loads(again.stdout) == first
+    assert first.keys() == {"uri", "code", "serial", "name"}
+    (found,) = zxingcpp.read_barcodes(Image.open(io.BytesIO((tmp_path / "label.png").read_bytes())))
+    assert found.text == first["uri"]
+    assert first["code"] in (tmp_path / "label.svg").read_text()
+    assert first["code"] in command("label").stdout
+
+
+def test_status_without_an_agent_is_what_the_disk_says_and_changes_nothing(command: Command, tmp_path: Path) -> None:
+    told = command("status", "--json")
+    assert json.loads(told.stdout) == {"running": False, "state": "new", "window": None}
+    assert told.returncode == 0
+    assert not (tmp_path / "state").exists()
+    assert command("status").stdout == "running: False\nstate: new\n"
+
+
+def test_a_reset_without_an_agent_counts(command: Command, tmp_path: Path) -> None:
+    for resets in (1, 2):
+        assert json.loads(command("reset", "--yes", "--json").stdout) == {"reset": True, "resets": resets}
+    (tmp_path / "state" / "record.json").write_text("{")
+    assert "device-agent reset" in complaint(command("run"))
+    assert json.loads(command("reset", "--yes", "--json").stdout)["resets"] == 3
+    assert read_record(tmp_path / "state").resets == 3
+
+
+def test_a_reset_asks_first(command: Command, tmp_path: Path) -> None:
+    assert command("reset").returncode == 1
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_reset_never_goes_behind_the_back_of_an_agent_that_does_not_answer(command: Command, tmp_path: Path) -> None:
+    holder = "import sys, pathlib, device_agent.store as s; s.Store(pathlib.Path(sys.argv[1])); print(); input()"
+    line: list[str | Path] = [sys.executable, "-c", holder, tmp_path / "state"]
+    with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as agent:
+        assert agent.stdout is not None
+        agent.stdout.readline()
+        assert "another process uses" in complaint(command("reset", "--yes"))
+        agent.communicate("\n")
+    assert read_record(tmp_path / "state").resets == 0
+
+
+def test_opening_needs_an_agent(command: Command) -> None:
+    refused = command("open", "--json")
+    assert "device-agent run" in complaint(refused)
+    assert json.loads(refused.stdout)["error"]["type"] == "NotRunningError"
+    assert command("open", "--seconds", "901").returncode == 2
+
+
+@pytest.mark.parametrize("name", ["run", "label", "status", "open", "reset"])
+@pytest.mark.parametrize("text", [None, "state = ", 'state = "a\\u0000b"', "[" * 5000])
+def test_a_configuration_that_cannot_be_used_is_told(
+    command: Command, config: Path, name: str, text: str | None
+) -> None:
+    config.unlink()
+    if text is not None:
+        config.write_text(text)
+    assert str(config) in complaint(command(name))
+
+
+@pytest.mark.parametrize("name", ["run", "label", "reset"])
+def test_a_state_directory_that_cannot_be_made_is_told(command: Command, tmp_path: Path, name: str) -> None:
+    (tmp_path / "state").write_text("in the way")
+    assert "state" in complaint(command(name, *(["--yes"] if name == "reset" else [])))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+@pytest.mark.parametrize("name", ["run", "label", "status", "open", "reset"])
+def test_somebody_else_is_told_to_run_it_as_its_user(command: Command, tmp_path: Path, name: str) -> None:
+    command("label")
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    refused = command(name, *(["--yes"] if name == "reset" else []), nobody=True)
+    assert "user" in complaint(refused)
+
+
+def test_a_wifi_that_is_not_configured_is_told(command: Command, config: Path) -> None:
+    config.write_text('state = "state"\n')
+    assert "wifi.networks" in complaint(command("run"))
+
+
+def test_a_picture_that_cannot_be_written_is_told(command: Command, tmp_path: Path) -> None:
+    assert "folder" in complaint(command("label", "--png", tmp_path / "none" / "label.png"))

@@ -1,0 +1,81 @@
+from pathlib import Path
+
+import pytest
+
+from device_agent.config import WINDOW_SECONDS_MAX, ClockPolicy, read_config
+from device_agent.errors import ConfigurationFileError
+from device_agent.wifi import open_wifi
+
+
+def config_file(tmp_path: Path, text: str | bytes) -> Path:
+    path = tmp_path / "agent.toml"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path
+
+
+def test_an_empty_file_is_a_configuration(tmp_path: Path) -> None:
+    config = read_config(config_file(tmp_path, ""))
+    assert config.state == Path("/var/lib/device-agent")
+    assert config.control_socket == Path("/var/lib/device-agent/control.sock")
+    assert (config.clock, config.window_seconds) == (ClockPolicy.KEEP, 300)
+
+
+def test_paths_count_from_the_files_folder(tmp_path: Path) -> None:
+    text = 'state = "here/state"\nclock = "set"\n[wifi]\nnetworks = "../networks.toml"\n'
+    config = read_config(config_file(tmp_path, text))
+    assert config.state == tmp_path / "here/state"
+    assert config.wifi.networks == tmp_path / "../networks.toml"
+    assert config.clock is ClockPolicy.SET
+    assert read_config(config_file(tmp_path, 'state = "/elsewhere"')).state == Path("/elsewhere")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "state = ",
+        b"\xff\xfe",
+        "state = 1",
+        'state = ""',
+        'state = "a\\u0000b"',
+        "serial = 1",
+        'serial = ""',
+        'serial = "a\\nb"',
+        f'model = "{"x" * 65}"',
+        'firmware = "\\u001b[2J"',
+        'window_seconds = "300"',
+        "window_seconds = 0",
+        "window_seconds = -1",
+        f"window_seconds = {WINDOW_SECONDS_MAX + 1}",
+        "window_seconds = 1.5",
+        'clock = "guess"',
+        "wifi = 1",
+        "[wifi]\nnetworks = 1",
+        "[wifi]\nbackend = []",
+        f"a = {'[' * 2000}",
+    ],
+)
+def test_what_is_wrong_is_told_with_the_file(tmp_path: Path, text: str | bytes) -> None:
+    path = config_file(tmp_path, text)
+    with pytest.raises(ConfigurationFileError) as refused:
+        read_config(path)
+    assert str(path) in str(refused.value)
+    assert refused.value.remedy
+
+
+@pytest.mark.parametrize("kind", ["missing", "folder"])
+def test_a_file_that_cannot_be_read_has_a_remedy(tmp_path: Path, kind: str) -> None:
+    with pytest.raises(ConfigurationFileError) as refused:
+        read_config(tmp_path if kind == "folder" else tmp_path / "none.toml")
+    assert "--config" in refused.value.remedy
+
+
+@pytest.mark.parametrize("text", ['[wifi]\nbackend = "pigeon"', '[wifi]\nbackend = "simulated"'])
+def test_a_wifi_backend_that_cannot_work_is_told(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigurationFileError, match="Wi-Fi") as refused:
+        open_wifi(read_config(config_file(tmp_path, text)).wifi)
+    assert "wifi." in refused.value.remedy
+
+
+@pytest.mark.parametrize("text", ["serial = 'Ünïcödé 🛰'", "serial = 'x'", f"serial = '{'x' * 64}'"])
+def test_a_printable_text_is_taken_as_it_is(tmp_path: Path, text: str) -> None:
+    assert f"serial = '{read_config(config_file(tmp_path, text)).serial}'" == text
