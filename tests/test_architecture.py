@@ -16,10 +16,12 @@ ALLOWED = {
         "onboarding_protocol", "cryptography", "msgspec", "click", "qrcode", "segno", "PIL", "aiomqtt", "bless",
         "dbus_next",
     },
-    "app_sim": {"onboarding_protocol", "bleak", "httpx", "zxingcpp", "PIL", "click", "rich"},
+    "app_sim": {
+        "onboarding_protocol", "cryptography", "bleak", "httpx", "zxingcpp", "PIL", "click", "rich", "qrcode",
+    },
     "onboarding_api": {
         "onboarding_protocol", "cryptography", "jwt", "flask", "werkzeug", "sqlalchemy", "alembic", "msgspec", "argon2",
-        "granian", "aiomqtt", "structlog", "click",
+        "granian", "aiomqtt", "structlog", "click", "bcrypt", "psycopg",
     },
     "virtual_bluez": {"bumble", "dbus_fast", "click"},
 }  # fmt: skip
