@@ -90,11 +90,13 @@ async def test_the_smallest_att_mtu_is_enough(tmp_path: Path) -> None:
         assert result(await world.onboard(device.label))["state"] == "connected"
 
 
-async def test_the_demo_succeeds_and_leaves_nothing_running(tmp_path: Path) -> None:
+async def test_the_demo_succeeds_and_leaves_nothing_behind(tmp_path: Path) -> None:
     demo = await start_demo(tmp_path, "--wrong-password")
     assert await demo.finish() == 0, demo.story
     assert any("Owned, certified, connected." in line for line in demo.text)
     assert processes_with(tmp_path) == []
+    assert {path.name for path in tmp_path.iterdir()} == {"demo", "demo.log", "temporary"}
+    assert list((tmp_path / "temporary").iterdir()) == []
 
 
 async def test_an_interrupted_demo_leaves_nothing_running(tmp_path: Path) -> None:
@@ -106,8 +108,10 @@ async def test_an_interrupted_demo_leaves_nothing_running(tmp_path: Path) -> Non
 
 
 async def start_demo(folder: Path, *arguments: str) -> Process:
+    temporary = folder / "temporary"
+    temporary.mkdir()
     command: list[str | Path] = [sys.executable, "-m", "tests.world.demo", "--folder", folder / "demo", *arguments]
-    return await Process.start("demo", command, folder)
+    return await Process.start("demo", command, folder, {"TMPDIR": str(temporary)})
 
 
 def processes_with(folder: Path) -> list[str]:
