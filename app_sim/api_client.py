@@ -7,6 +7,7 @@ alike. A refusal is raised as the API's own problem document.
 import asyncio
 import base64
 import contextlib
+import ipaddress
 import json
 from collections.abc import AsyncGenerator, Sequence
 from types import TracebackType
@@ -29,7 +30,7 @@ from app_sim.documents import (
     read_token,
     read_view,
 )
-from app_sim.errors import ApiAnswerError, ApiUnreachableError
+from app_sim.errors import ApiAnswerError, ApiInsecureError, ApiUnreachableError
 from app_sim.event_stream import event_data
 from onboarding_protocol.bootstrapping import BootstrappingKey
 from onboarding_protocol.encoding import base64url_encode
@@ -45,6 +46,13 @@ STREAM_SILENCE_S = 40.0
 _TEMPORARY = {httpx.codes.BAD_GATEWAY, httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.GATEWAY_TIMEOUT}
 
 
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host in ("", "localhost")
+
+
 class ApiClient:
     """One user's session with the API; an asynchronous context manager."""
 
@@ -56,6 +64,8 @@ class ApiClient:
             self._http = httpx.AsyncClient(base_url=url, timeout=request_s)
         except httpx.InvalidURL as error:
             raise ApiUnreachableError(f"{url} is no URL") from error
+        if self._http.base_url.scheme == "http" and not _is_this_machine(self._http.base_url.host):
+            raise ApiInsecureError(f"{url} is not encrypted")
 
     async def __aenter__(self) -> Self:
         return self

@@ -274,6 +274,13 @@ class ApiUnreachableError(AppError):
     remedy = "Check --api (ONBOARDING_API), the network, and that onboarding-api is running."
 
 
+class ApiInsecureError(AppError):
+    """The password would travel in clear over a network."""
+
+    type = "api-insecure"
+    remedy = "Use https://; plain http:// is for an API on this machine."
+
+
 class ApiAnswerError(AppError):
     """What answered is not the onboarding API, or another version of it."""
 

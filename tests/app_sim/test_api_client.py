@@ -6,7 +6,7 @@ import pytest
 
 from app_sim.api_client import ApiClient
 from app_sim.documents import OnboardingId, OnboardingState, ProblemError, read_opened, read_registration, read_view
-from app_sim.errors import ApiAnswerError, ApiUnreachableError
+from app_sim.errors import ApiAnswerError, ApiInsecureError, ApiUnreachableError
 from app_sim.event_stream import EVENT_MAX_CHARACTERS, event_data
 from onboarding_protocol.identity import create_signing_request, sign_label_proof
 from onboarding_protocol.members import DeviceState, DeviceStatement
@@ -126,7 +126,15 @@ async def test_an_api_that_never_answers_is_given_up() -> None:
             await phone.sign_in("alice", "canary")
 
 
-@pytest.mark.parametrize("url", ["nonsense", "ftp://127.0.0.1", "http://", "http://["])
+@pytest.mark.parametrize("url", ["http://onboarding.example", "http://192.0.2.1:8080", "HTTP://[2001:db8::1]"])
+def test_a_password_does_not_travel_in_clear(url: str) -> None:
+    with pytest.raises(ApiInsecureError, match="not encrypted"):
+        client(url)
+    for own in ("http://localhost:8080", "http://127.0.0.2", "http://[::1]:8080", "https://onboarding.example"):
+        assert client(own)
+
+
+@pytest.mark.parametrize("url", ["nonsense", "ftp://127.0.0.1", "http://", "https://["])
 async def test_what_is_no_url_is_an_unreachable_api(url: str) -> None:
     with pytest.raises(ApiUnreachableError):
         async with client(url) as phone:
