@@ -23,6 +23,10 @@ bench: $(VENV)/.installed ## figures, as counts and ratios
 	@.ci/system-packages dbus-daemon mosquitto
 	$(BIN)/python -m tests.bench
 
+fuzz: $(VENV)/.installed ## mutants of recorded exchanges into both ends, guided by coverage; SECONDS=600
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable '.[fuzz]'
+	$(BIN)/python -m tests.fuzz build/fuzz $(or $(SECONDS),60)
+
 format: $(VENV)/.installed ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -36,4 +40,4 @@ $(VENV)/.installed: pyproject.toml .ci/constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable '.[dev]'
 	@touch $@
 
-.PHONY: help demo test lint bench format clean
+.PHONY: help demo test lint bench fuzz format clean

@@ -19,6 +19,7 @@ from app_sim.api_client import ApiClient
 from app_sim.central import Central
 from app_sim.config import Account, Patience
 from app_sim.documents import OnboardingId, OnboardingView
+from app_sim.easy_connect.cli import easy_connect
 from app_sim.errors import AppError, DeviceNotFoundError, OverdueError
 from app_sim.label import read_label
 from app_sim.link import Sighting
@@ -93,6 +94,9 @@ def _account_options(command: Command) -> Command:
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Stand in for the phone: find a device by its label, register it, give it Wi-Fi."""
+
+
+main.add_command(easy_connect)
 
 
 @main.command()

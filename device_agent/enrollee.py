@@ -17,6 +17,8 @@ from onboarding_protocol.dpp import (
     AuthenticationConfirm,
     AuthenticationRequest,
     Capability,
+    ComebackDue,
+    ComebackRequest,
     ConfigurationObject,
     ConfigurationRequest,
     ConfigurationResponse,
@@ -121,6 +123,11 @@ class Enrollee:
                 return [Say(self._connection.send(ConfigurationRequest(request), now))]
             case ConfigurationResponse() if self._connection.state is State.CONFIGURED:
                 return self._configure(event, now)
+            case ConfigurationResponse(Status.CSR_NEEDED):
+                self._connection = self._no_exchange()
+                return [Failed("the configurator offers an enterprise network, which this device cannot join")]
+            case ComebackDue():
+                return [Say(self._connection.send(ComebackRequest(), now))]
             case MessageDropped(DropReason.NOT_MY_LABEL):
                 return [Say(encode_hint(Hint.NOT_MY_LABEL))]
             case ExchangeFailed(detail):

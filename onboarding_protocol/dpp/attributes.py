@@ -29,6 +29,7 @@ class AttributeId(IntEnum):
     PROTOCOL_VERSION = 0x1019
     SEND_CONNECTION_STATUS = 0x101B
     CONNECTION_STATUS = 0x101C
+    CSR_ATTRIBUTES = 0x101F
 
 
 class Status(IntEnum):

@@ -4,21 +4,14 @@ A message that does not unwrap raises RemoteProtocolError: anybody may have sent
 sense raises PeerFaultError: the authenticated peer broke the protocol, and the exchange with it.
 """
 
+import base64
 import hmac
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from onboarding_protocol.dpp import siv
 from onboarding_protocol.dpp.attributes import AttributeId, Attributes, Status, encode_attributes
-from onboarding_protocol.dpp.frames import (
-    FrameType,
-    decode_gas_request,
-    decode_gas_response,
-    encode_frame,
-    encode_gas_request,
-    encode_gas_response,
-    frame_header,
-)
+from onboarding_protocol.dpp.frames import FrameType, encode_frame, frame_header
 from onboarding_protocol.dpp.json_document import decode_json, encode_json
 from onboarding_protocol.dpp.keys import NONCE_OCTETS
 from onboarding_protocol.dpp.messages import (
@@ -38,48 +31,47 @@ class PeerFaultError(RemoteProtocolError):
     """The authenticated peer itself broke the protocol; the exchange cannot go on."""
 
 
-def encode_request(message: ConfigurationRequest, key: bytes, nonce: bytes, dialog_token: int) -> bytes:
-    """Write the Configuration Request with the enrollee's nonce."""
+def encode_request(message: ConfigurationRequest, key: bytes, nonce: bytes) -> bytes:
+    """Write the attributes of a Configuration Request with the enrollee's nonce."""
     document = encode_json(message.request.to_json())
     inner = [(AttributeId.ENROLLEE_NONCE, nonce), (AttributeId.CONFIGURATION_REQUEST, document)]
-    wrapped = siv.wrap(key, encode_attributes(inner))
-    return encode_gas_request(dialog_token, encode_attributes([(AttributeId.WRAPPED_DATA, wrapped)]))
+    return encode_attributes([(AttributeId.WRAPPED_DATA, siv.wrap(key, encode_attributes(inner)))])
 
 
-def decode_request(octets: bytes, key: bytes) -> tuple[ConfigurationRequest, bytes, int]:
-    """Return the request, the enrollee's nonce and the dialog token to answer with."""
-    dialog_token, body = decode_gas_request(octets)
+def decode_request(body: bytes, key: bytes) -> tuple[ConfigurationRequest, bytes]:
+    """Return the request and the enrollee's nonce."""
     attributes = Attributes.parse(body)
     plaintext = siv.unwrap(key, attributes.take(AttributeId.WRAPPED_DATA))
     with _from_the_peer():
         inner = Attributes.parse(plaintext)
         nonce = inner.take(AttributeId.ENROLLEE_NONCE, NONCE_OCTETS)
         request = EnrolleeRequest.from_json(decode_json(inner.take(AttributeId.CONFIGURATION_REQUEST)))
-    return ConfigurationRequest(request), nonce, dialog_token
+    return ConfigurationRequest(request), nonce
 
 
-def encode_response(message: ConfigurationResponse, key: bytes, nonce: bytes, dialog_token: int) -> bytes:
-    """Write the Configuration Response; a refusal carries no objects."""
+def encode_response(message: ConfigurationResponse, key: bytes, nonce: bytes) -> bytes:
+    """Write the attributes of a Configuration Response; a refusal carries no objects."""
     before = encode_attributes([(AttributeId.STATUS, bytes([message.status]))])
     inner = [(AttributeId.ENROLLEE_NONCE, nonce)]
     if message.status is Status.OK:
         inner += [(AttributeId.CONFIGURATION_OBJECT, encode_json(item.to_json())) for item in message.objects]
         inner += [(AttributeId.SEND_CONNECTION_STATUS, b"")] if message.wants_status else []
+    elif message.status is Status.CSR_NEEDED:
+        inner.append((AttributeId.CSR_ATTRIBUTES, base64.b64encode(message.csr_attributes)))
     wrapped = siv.wrap(key, encode_attributes(inner), [before])
-    return encode_gas_response(dialog_token, before + encode_attributes([(AttributeId.WRAPPED_DATA, wrapped)]))
+    return before + encode_attributes([(AttributeId.WRAPPED_DATA, wrapped)])
 
 
-def decode_response(octets: bytes, key: bytes, nonce: bytes, dialog_token: int) -> ConfigurationResponse:
-    """Return the response to the request that had this nonce and dialog token."""
-    token, body = decode_gas_response(octets)
-    if token != dialog_token:
-        raise RemoteProtocolError("the response answers another query")
+def decode_response(body: bytes, key: bytes, nonce: bytes) -> ConfigurationResponse:
+    """Return the response to the request that had this nonce."""
     attributes = Attributes.parse(body)
     plaintext = siv.unwrap(key, attributes.take(AttributeId.WRAPPED_DATA), [attributes.unwrapped])
     with _from_the_peer():
         status = attributes.take_status()
         inner = Attributes.parse(plaintext)
         _check_nonce(inner, nonce)
+        if status is Status.CSR_NEEDED:
+            return ConfigurationResponse(status, csr_attributes=_read_csr_attributes(inner))
         documents = inner.take_all(AttributeId.CONFIGURATION_OBJECT)[:OBJECTS_MAX]
         if status is Status.OK and not documents:
             raise RemoteProtocolError("a response without a configuration object")
@@ -134,6 +126,13 @@ def _open(frame_type: FrameType, attributes: Attributes, key: bytes) -> bytes:
 def _check_nonce(inner: Attributes, nonce: bytes) -> None:
     if not hmac.compare_digest(inner.take(AttributeId.ENROLLEE_NONCE, NONCE_OCTETS), nonce):
         raise RemoteProtocolError("the message belongs to another configuration")
+
+
+def _read_csr_attributes(inner: Attributes) -> bytes:
+    try:
+        return base64.b64decode(inner.take(AttributeId.CSR_ATTRIBUTES), validate=True)
+    except ValueError as error:
+        raise RemoteProtocolError("CSR attributes that are not base64") from error
 
 
 @contextmanager

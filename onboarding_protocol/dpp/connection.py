@@ -11,33 +11,29 @@ jump; ask `deadline` when to call `expire`.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from onboarding_protocol.bootstrapping import BootstrappingKey
-from onboarding_protocol.dpp import configuration
-from onboarding_protocol.dpp.attributes import Attributes, Status
-from onboarding_protocol.dpp.authentication import Initiator, Responder, WrongLabelError
+from onboarding_protocol.dpp import enterprise
+from onboarding_protocol.dpp.attributes import Status
+from onboarding_protocol.dpp.authentication import WrongLabelError, check_version
 from onboarding_protocol.dpp.configuration import PeerFaultError
-from onboarding_protocol.dpp.frames import (
-    MESSAGE_MAX_OCTETS,
-    Action,
-    FrameType,
-    MessageReader,
-    decode_frame,
-    delimit,
-)
+from onboarding_protocol.dpp.connector import NetworkAccess
+from onboarding_protocol.dpp.credential import Credential
+from onboarding_protocol.dpp.exchange import Exchange, announced_step
+from onboarding_protocol.dpp.frames import MESSAGE_MAX_OCTETS, MessageReader, delimit
+from onboarding_protocol.dpp.initiator import Initiator
 from onboarding_protocol.dpp.keys import Chance, Ephemerals
 from onboarding_protocol.dpp.messages import (
     AuthenticationConfirm,
     AuthenticationRequest,
     AuthenticationResponse,
     Capability,
-    ConfigurationRequest,
+    ComebackDelay,
+    ComebackDue,
+    ComebackRequest,
     ConfigurationResponse,
-    ConfigurationResult,
-    ConnectionStatusResult,
     DropReason,
     Event,
     ExchangeFailed,
@@ -45,6 +41,7 @@ from onboarding_protocol.dpp.messages import (
     Message,
     MessageDropped,
 )
+from onboarding_protocol.dpp.responder import Responder
 from onboarding_protocol.dpp.states import (
     MESSAGE_PATIENCE_S,
     PATIENCE_S,
@@ -67,35 +64,55 @@ class Connection:
     """One end of a link; build it with `initiator` or `responder`."""
 
     _state: State
+    _exchange: Exchange | None
     _deadline: float | None
-    _authentication: Initiator | Responder
+    _comeback: float | None
+    _drops: int
     _last_message: bytes
+    _last_comeback: bytes
+    """A delay or comeback request since we last spoke of such; the next one may have the same octets."""
 
-    def __init__(self, begin: Callable[[], Initiator | Responder], capability: Capability) -> None:
-        if capability not in (Capability.ENROLLEE, Capability.CONFIGURATOR):
-            raise LocalProtocolError("an end is enrollee or configurator, not both and not neither")
-        self._begin = begin
+    def __init__(
+        self, party: Party, begin: Callable[[], Initiator | Responder], capability: Capability, chance: Chance
+    ) -> None:
+        if not capability:
+            raise LocalProtocolError("an end is enrollee or configurator, or either")
+        self._party = party
+        self._begin: Callable[[], Exchange] = lambda: Exchange(begin(), chance)
+        self._own = capability
         self._reader = MessageReader()
         self._message_deadline: float | None = None
-        self._reset(State.READY)
-        self._parties = {
-            Party.INITIATOR if isinstance(self._authentication, Initiator) else Party.RESPONDER,
-            Party.ENROLLEE if capability is Capability.ENROLLEE else Party.CONFIGURATOR,
-        }
+        self._reset(State.READY, None)
 
     @classmethod
     def initiator(
-        cls, peer: BootstrappingKey, capability: Capability, chance: Chance = Ephemerals.generate
+        cls,
+        peer: BootstrappingKey,
+        capability: Capability,
+        chance: Chance = Ephemerals.generate,
+        *,
+        key: ec.EllipticCurvePrivateKey | None = None,
+        version: int = 2,
     ) -> "Connection":
-        """Return the end that has read `peer`'s label and speaks first."""
-        return cls(lambda: Initiator(peer, chance(), capability), capability)
+        """Return the end that has read `peer`'s label and speaks first.
+
+        With a bootstrapping `key` of its own it lets the responder ask for mutual authentication.
+        """
+        check_version(version)
+        return cls(Party.INITIATOR, lambda: Initiator(peer, chance(), capability, key, version), capability, chance)
 
     @classmethod
     def responder(
-        cls, key: ec.EllipticCurvePrivateKey, capability: Capability, chance: Chance = Ephemerals.generate
+        cls,
+        key: ec.EllipticCurvePrivateKey,
+        capability: Capability,
+        chance: Chance = Ephemerals.generate,
+        *,
+        version: int = 2,
     ) -> "Connection":
         """Return the end whose label carries `key`'s public half."""
-        return cls(lambda: Responder(key, chance(), capability), capability)
+        check_version(version)
+        return cls(Party.RESPONDER, lambda: Responder(key, chance(), capability, version), capability, chance)
 
     @property
     def state(self) -> State:
@@ -105,26 +122,72 @@ class Connection:
     @property
     def authenticated(self) -> bool:
         """Whether the present exchange has an authenticated peer and has not ended."""
-        return bool(self._key) and self._state not in _ENDED
+        return self._exchange is not None and self._exchange.session is not None
+
+    @property
+    def capability(self) -> Capability:
+        """Enrollee or configurator as agreed with the peer; before that, all this end can be."""
+        return (self._exchange.role if self._exchange else None) or self._own
+
+    @property
+    def mutual(self) -> bool:
+        """Whether both ends have proven their labels. LocalProtocolError, as with all below, unless authenticated."""
+        return self._running.established.mutual
+
+    @property
+    def peer_protocol_key(self) -> ec.EllipticCurvePublicKey:
+        """The peer's protocol key: what a configurator puts into a Connector as the network access key."""
+        return self._running.established.peer_protocol_key
+
+    @property
+    def version(self) -> int:
+        """The lower of the two ends' protocol versions."""
+        return self._running.version
+
+    def network_access(self, credential: Credential, at: int) -> NetworkAccess:
+        """Return an enrollee's verified Connector and its key. `at` is seconds since 1970.
+
+        ConnectorError if it does not verify: answer CONFIG_REJECTED. Call it before the Configuration Result.
+        """
+        return NetworkAccess.verify(credential, self._running.established.protocol_key, at)
+
+    def signing_request(self, name: str) -> bytes:
+        """Return an enrollee's certificate signing request for its protocol key, DER, for `EnrolleeRequest`."""
+        session = self._running.established
+        return enterprise.create_signing_request(session.protocol_key, name, session.challenge_password)
+
+    def verify_signing_request(self, der: bytes) -> None:
+        """Check at a configurator that a request was made by this enrollee in this exchange.
+
+        RemoteProtocolError if not: answer CSR_BAD.
+        """
+        session = self._running.established
+        enterprise.verify_signing_request(der, session.peer_protocol_key, session.challenge_password)
 
     @property
     def deadline(self) -> float | None:
         """When `expire` wants to be called, on the clock of `now`."""
-        deadlines = (self._deadline, self._message_deadline)
+        deadlines = (self._deadline, self._message_deadline, self._comeback)
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def send(self, message: Message, now: float) -> bytes:
         """Return the octets of `message`. LocalProtocolError, and no change, if it is not our turn for it."""
-        if isinstance(message, ConfigurationResult) and not self._status_follows:
-            message = replace(message, status_follows=False)
+        exchange = self._exchange
+        if exchange is not None:
+            message = exchange.adapt(message)
         step = message.step
-        if SENDER[step] not in self._parties or (self._state, step) not in TRANSITIONS:
+        if not self._takes(step) or (self._state, step) not in TRANSITIONS:
             raise LocalProtocolError(f"{step.name} cannot be sent in state {self._state.name}")
-        octets = self._encode(message)
+        if isinstance(message, AuthenticationRequest) or exchange is None:
+            exchange = self._begin()
+        octets = exchange.write(message)
         if len(octets) > MESSAGE_MAX_OCTETS:
             raise LocalProtocolError(f"a message of {len(octets)} octets is longer than {MESSAGE_MAX_OCTETS}")
-        self._advance(step, now)
-        return delimit(octets)
+        if exchange is not self._exchange:
+            self._reset(self._state, exchange)
+        self._last_comeback = b""
+        self._advance(message, now)
+        return delimit(octets) if octets else b""
 
     def receive(self, chunk: bytes, now: float) -> list[Event]:
         """Take octets from the peer and return what they mean, oldest first."""
@@ -138,7 +201,7 @@ class Connection:
         return events
 
     def expire(self, now: float) -> list[Event]:
-        """Give up what is overdue at `now`."""
+        """Give up what is overdue at `now`, and say whether it is time to come back."""
         events: list[Event] = []
         if self._message_deadline is not None and now >= self._message_deadline:
             self._reader.reset()
@@ -146,125 +209,67 @@ class Connection:
             events.append(self._drop(DropReason.UNAUTHENTICATED, "the rest of a message did not come"))
         if self._deadline is not None and now >= self._deadline:
             events.append(self._fail(f"nothing came in state {self._state.name} for too long"))
+        if self._comeback is not None and now >= self._comeback:
+            self._comeback = None
+            events.append(ComebackDue())
         return events
 
     def _take(self, message: bytes, now: float) -> Event:
         if message[0] >= _FOREIGN_FROM:
             return ForeignMessage(message)
-        if message == self._last_message:
+        if message in (self._last_message, self._last_comeback):
             return MessageDropped(DropReason.DUPLICATE, "the peer repeats itself")
         try:
-            event = self._decode(message)
+            step = announced_step(message)
+            if self._takes(step) or (self._state, step) not in TRANSITIONS:
+                return self._drop(DropReason.OUT_OF_ORDER, f"{step.name} cannot come in state {self._state.name}")
+            begins = step is Step.AUTHENTICATION_REQUEST or self._exchange is None
+            exchange = self._begin() if begins or self._exchange is None else self._exchange
+            event = exchange.read(step, message)
         except WrongLabelError as error:
             return self._drop(DropReason.NOT_MY_LABEL, str(error))
         except PeerFaultError as error:
             return self._fail(str(error))
         except RemoteProtocolError as error:
             return self._drop(DropReason.UNAUTHENTICATED, str(error))
-        if isinstance(event, MessageDropped):
-            return self._drop(event.reason, event.detail)
-        self._last_message = message
-        self._advance(event.step, now)
-        if isinstance(event, AuthenticationResponse | ConfigurationResponse) and self._state is State.FAILED:
+        if (self._state, event.step) not in TRANSITIONS:
+            return self._drop(DropReason.OUT_OF_ORDER, f"{event.step.name} cannot come in state {self._state.name}")
+        if begins:
+            self._reset(self._state, exchange)
+        if isinstance(event, ComebackDelay | ComebackRequest):
+            self._last_comeback = message
+        else:
+            self._last_message = message
+        self._advance(event, now)
+        if self._state is State.FAILED and isinstance(
+            event, AuthenticationResponse | AuthenticationConfirm | ConfigurationResponse
+        ):
             return self._fail(f"the peer answered with status {event.status.name}", event.status)
         return event
 
-    def _decode(self, octets: bytes) -> Message | MessageDropped:
-        if octets[0] == Action.GAS_INITIAL_REQUEST:
-            return self._expect(Step.CONFIGURATION_REQUEST) or self._read_request(octets)
-        if octets[0] == Action.GAS_INITIAL_RESPONSE:
-            return self._expect(Step.CONFIGURATION_RESPONSE) or self._read_response(octets)
-        if octets[0] != Action.VENDOR_SPECIFIC:
-            raise RemoteProtocolError(f"action {octets[0]:#04x} is unknown")
-        frame_type, body = decode_frame(octets)
-        attributes = Attributes.parse(body)
-        match frame_type:
-            case FrameType.AUTHENTICATION_REQUEST:
-                return self._expect(Step.AUTHENTICATION_REQUEST) or self._read_authentication_request(attributes)
-            case FrameType.AUTHENTICATION_RESPONSE:
-                return self._expect(Step.AUTHENTICATION_RESPONSE) or self._initiator.read_response(attributes)
-            case FrameType.AUTHENTICATION_CONFIRM:
-                return self._expect(Step.AUTHENTICATION_CONFIRM) or self._read_confirm(attributes)
-            case FrameType.CONFIGURATION_RESULT:
-                return self._expect(Step.CONFIGURATION_RESULT) or configuration.decode_result(
-                    attributes, self._key, self._enrollee_nonce, self._status_follows
-                )
-            case FrameType.CONNECTION_STATUS_RESULT:
-                return self._expect(Step.CONNECTION_STATUS_RESULT) or configuration.decode_connection_status(
-                    attributes, self._key, self._enrollee_nonce
-                )
-
-    def _expect(self, step: Step) -> MessageDropped | None:
-        if SENDER[step] not in self._parties and (self._state, step) in TRANSITIONS:
-            return None
-        return MessageDropped(DropReason.OUT_OF_ORDER, f"{step.name} cannot come in state {self._state.name}")
-
-    def _read_authentication_request(self, attributes: Attributes) -> AuthenticationRequest:
-        candidate = self._begin()
-        if not isinstance(candidate, Responder):
-            raise RemoteProtocolError("an initiator does not answer requests")
-        request = candidate.read_request(attributes)
-        self._reset(self._state, candidate)
-        return request
-
-    def _read_confirm(self, attributes: Attributes) -> AuthenticationConfirm:
-        responder = self._responder
-        self._key = responder.read_confirm(attributes)
-        return AuthenticationConfirm(responder.initiator_nonce)
-
-    def _read_request(self, octets: bytes) -> ConfigurationRequest:
-        request, self._enrollee_nonce, self._dialog_token = configuration.decode_request(octets, self._key)
-        return request
-
-    def _read_response(self, octets: bytes) -> ConfigurationResponse:
-        response = configuration.decode_response(octets, self._key, self._enrollee_nonce, self._dialog_token)
-        self._status_follows = response.wants_status
-        return response
-
-    def _encode(self, message: Message) -> bytes:
-        match message:
-            case AuthenticationRequest():
-                return self._write_authentication_request(message)
-            case AuthenticationResponse(status):
-                return self._responder.respond(status)
-            case AuthenticationConfirm():
-                octets, self._key = self._initiator.confirm()
-                return octets
-            case ConfigurationRequest():
-                self._enrollee_nonce = self._authentication.ephemerals.enrollee_nonce
-                return configuration.encode_request(message, self._key, self._enrollee_nonce, self._dialog_token)
-            case ConfigurationResponse():
-                self._status_follows = message.wants_status
-                return configuration.encode_response(message, self._key, self._enrollee_nonce, self._dialog_token)
-            case ConfigurationResult():
-                return configuration.encode_result(message, self._key, self._enrollee_nonce)
-            case ConnectionStatusResult():
-                return configuration.encode_connection_status(message, self._key, self._enrollee_nonce)
-
-    def _write_authentication_request(self, message: AuthenticationRequest) -> bytes:
-        candidate = self._begin()
-        if not isinstance(candidate, Initiator):
-            raise LocalProtocolError("a responder does not ask")
-        octets = candidate.request(message)
-        self._reset(self._state, candidate)
-        return octets
+    def _takes(self, step: Step) -> bool:
+        """Return whether it is this end that takes such a step."""
+        if SENDER[step] in (Party.INITIATOR, Party.RESPONDER):
+            return SENDER[step] is self._party
+        configurator = Capability.CONFIGURATOR in self.capability
+        return configurator == (SENDER[step] is Party.CONFIGURATOR)
 
     @property
-    def _initiator(self) -> Initiator:
-        if not isinstance(self._authentication, Initiator):
-            raise LocalProtocolError("this end is the responder")
-        return self._authentication
+    def _running(self) -> Exchange:
+        if self._exchange is None:
+            raise LocalProtocolError("there is no exchange")
+        return self._exchange
 
-    @property
-    def _responder(self) -> Responder:
-        if not isinstance(self._authentication, Responder):
-            raise LocalProtocolError("this end is the initiator")
-        return self._authentication
-
-    def _advance(self, step: Step, now: float) -> None:
-        self._state = TRANSITIONS[self._state, step]
-        patience = PATIENCE_S.get(self._state)
-        self._deadline = None if patience is None else now + patience
+    def _advance(self, message: Message, now: float) -> None:
+        before, self._state = self._state, TRANSITIONS[self._state, message.step]
+        self._comeback = now + message.seconds if isinstance(message, ComebackDelay) else None
+        if self._takes(Step.COMEBACK_DELAY):
+            self._comeback = None
+        if self._state is not before or self._state is State.REQUESTED:
+            patience = PATIENCE_S.get(self._state)
+            self._deadline = None if patience is None else now + patience
+        if self._state in _ENDED:
+            self._exchange = None
 
     def _drop(self, reason: DropReason, detail: str) -> Event:
         self._drops += 1
@@ -273,16 +278,14 @@ class Connection:
         return MessageDropped(reason, detail)
 
     def _fail(self, detail: str, status: Status | None = None) -> ExchangeFailed:
-        self._reset(State.FAILED)
+        self._reset(State.FAILED, None)
         return ExchangeFailed(detail, status)
 
-    def _reset(self, state: State, authentication: Initiator | Responder | None = None) -> None:
+    def _reset(self, state: State, exchange: Exchange | None) -> None:
         self._state = state
+        self._exchange = exchange
         self._deadline = None
+        self._comeback = None
         self._drops = 0
-        self._key = b""
-        self._enrollee_nonce = b""
-        self._dialog_token = 1
-        self._status_follows = True
         self._last_message = b""
-        self._authentication = authentication or self._begin()
+        self._last_comeback = b""

@@ -1,8 +1,8 @@
 """Frames as Easy Connect's TCP transport writes them: BE32 length, then the message from its action octet.
 
-`09` opens a DPP Public Action frame, `0a` and `0b` the GAS frames that carry a configuration; the category octet
-of the air is dropped. Octets above `f0` are no actions of the standard: messages that start with one are handed
-on as they are.
+`09` opens a DPP Public Action frame, `0a` to `0d` the GAS frames that carry a configuration (`gas.py`); the
+category octet of the air is dropped. Octets above `f0` are no actions of the standard: messages that start with one
+are handed on as they are.
 """
 
 from collections.abc import Iterator
@@ -15,8 +15,6 @@ MESSAGE_MAX_OCTETS = 8000
 """No message of ours is longer. The strictest known peer reads 8,192 octets with the action octet and overhead."""
 
 _DPP_HEADER = bytes.fromhex("506f9a1a01")
-_ADVERTISEMENT_PROTOCOL_LENGTH = 10
-_ADVERTISEMENT_PROTOCOL = bytes.fromhex("6c087fdd05506f9a1a01")
 
 
 class Action(IntEnum):
@@ -25,6 +23,8 @@ class Action(IntEnum):
     VENDOR_SPECIFIC = 0x09
     GAS_INITIAL_REQUEST = 0x0A
     GAS_INITIAL_RESPONSE = 0x0B
+    GAS_COMEBACK_REQUEST = 0x0C
+    GAS_COMEBACK_RESPONSE = 0x0D
 
 
 class FrameType(IntEnum):
@@ -55,44 +55,6 @@ def decode_frame(message: bytes) -> tuple[FrameType, bytes]:
         return FrameType(message[6]), message[7:]
     except ValueError as error:
         raise RemoteProtocolError(f"frame type {message[6]} is unknown") from error
-
-
-def encode_gas_request(dialog_token: int, attributes: bytes) -> bytes:
-    """Return a GAS Initial Request."""
-    start = bytes([Action.GAS_INITIAL_REQUEST, dialog_token]) + _ADVERTISEMENT_PROTOCOL
-    return start + len(attributes).to_bytes(2, "little") + attributes
-
-
-def decode_gas_request(message: bytes) -> tuple[int, bytes]:
-    """Return dialog token and attributes of a GAS Initial Request."""
-    return message[1] if len(message) > 1 else 0, _gas_body(message, 2)
-
-
-def encode_gas_response(dialog_token: int, attributes: bytes) -> bytes:
-    """Return a GAS Initial Response with status success and no comeback delay."""
-    start = bytes([Action.GAS_INITIAL_RESPONSE, dialog_token, 0, 0, 0, 0]) + _ADVERTISEMENT_PROTOCOL
-    return start + len(attributes).to_bytes(2, "little") + attributes
-
-
-def decode_gas_response(message: bytes) -> tuple[int, bytes]:
-    """Return dialog token and attributes of a GAS Initial Response."""
-    if message[2:4] != b"\0\0":
-        raise RemoteProtocolError("the configurator refused the query with a GAS status")
-    if message[4:6] != b"\0\0":
-        raise RemoteProtocolError("the configurator asks to come back later, which is not supported")
-    return message[1], _gas_body(message, 6)
-
-
-def _gas_body(message: bytes, start: int) -> bytes:
-    # Peers disagree on the third octet (7f or 00), so only the element and its OUI are compared.
-    end = start + _ADVERTISEMENT_PROTOCOL_LENGTH
-    protocol, length = message[start:end], int.from_bytes(message[end : end + 2], "little")
-    body = message[end + 2 :]
-    if protocol[:2] + protocol[3:] != _ADVERTISEMENT_PROTOCOL[:2] + _ADVERTISEMENT_PROTOCOL[3:]:
-        raise RemoteProtocolError("a GAS frame that is not DPP")
-    if len(body) != length:
-        raise RemoteProtocolError("a GAS frame whose length does not fit its content")
-    return body
 
 
 def delimit(message: bytes) -> bytes:

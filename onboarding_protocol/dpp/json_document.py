@@ -48,6 +48,31 @@ def decode_json(octets: bytes) -> dict[str, object]:
     return document
 
 
+def take_text(document: JsonObject, name: str) -> str:
+    """Return a member that must be a text; RemoteProtocolError otherwise."""
+    value = document.get(name)
+    if not isinstance(value, str):
+        raise RemoteProtocolError(f"member {name!r} is missing or is no text")
+    return value
+
+
+def take_object(document: JsonObject, name: str) -> JsonObject:
+    """Return a member that must be an object; RemoteProtocolError otherwise."""
+    value = document.get(name)
+    if not isinstance(value, dict):
+        raise RemoteProtocolError(f"member {name!r} is missing or is no object")
+    return value
+
+
+def mend(text: str) -> str:
+    """Return a text as it was meant."""
+    # hostap writes every octet of UTF-8 as a code point of its own (C3 A9 as U+00C3 U+00A9), and so reads it.
+    try:
+        return text.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return text
+
+
 def _leaves(value: object, depth: int) -> Iterator[object]:
     """Yield every name and every scalar."""
     if not isinstance(value, dict | list | tuple):

@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -28,7 +28,7 @@ class Ephemerals:
     nonce: bytes = field(repr=False)
     enrollee_nonce: bytes = field(repr=False)
     initiator_key_hash: bytes
-    """I_HASH of an initiator that will not authenticate itself: random, so that it links no two exchanges."""
+    """I_HASH of an initiator without a bootstrapping key: random, so that it links no two exchanges."""
 
     @classmethod
     def generate(cls) -> "Ephemerals":
@@ -47,6 +47,11 @@ Chance = Callable[[], Ephemerals]
 def encode_point(key: ec.EllipticCurvePublicKey) -> bytes:
     """Return X and Y, 64 octets."""
     return key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)[1:]
+
+
+def x_of(key: ec.EllipticCurvePublicKey) -> bytes:
+    """Return X, 32 octets."""
+    return encode_point(key)[:KEY_OCTETS]
 
 
 def decode_point(octets: bytes) -> ec.EllipticCurvePublicKey:
@@ -77,31 +82,51 @@ class Transcript:
     responder_x: bytes
     responder_bootstrapping_x: bytes
     shared: bytes = field(repr=False)
-    """M.x and N.x."""
+    """M.x and N.x, and L.x in mutual authentication."""
+    initiator_bootstrapping_x: bytes = b""
+    """BI.x in mutual authentication, nothing otherwise."""
+
+    def with_initiator(self, x: bytes, share: bytes) -> "Transcript":
+        """Return the transcript of the same exchange with mutual authentication: BI.x and L.x added."""
+        return replace(self, initiator_bootstrapping_x=x, shared=self.shared + share)
 
     @property
     def encryption_key(self) -> bytes:
         """`ke`, 32 octets."""
-        return _expand(_extract(self.initiator_nonce + self.responder_nonce, self.shared), b"DPP Key")
+        return _expand(self._bootstrapped_key, b"DPP Key")
+
+    @property
+    def challenge_password(self) -> bytes:
+        """`cp`, 64 octets: ties a certificate signing request to this exchange."""
+        return _expand(self._bootstrapped_key, b"CSR challengePassword", 64)
+
+    @property
+    def _bootstrapped_key(self) -> bytes:
+        """`bk`."""
+        return _extract(self.initiator_nonce + self.responder_nonce, self.shared)
 
     @property
     def responder_tag(self) -> bytes:
         """R-auth, 32 octets."""
         nonces = self.initiator_nonce + self.responder_nonce
-        points = self.initiator_x + self.responder_x + self.responder_bootstrapping_x
-        return hashlib.sha256(nonces + points + b"\0").digest()
+        labels = self.initiator_bootstrapping_x + self.responder_bootstrapping_x
+        return hashlib.sha256(nonces + self.initiator_x + self.responder_x + labels + b"\0").digest()
 
     @property
     def initiator_tag(self) -> bytes:
         """I-auth, 32 octets."""
         nonces = self.responder_nonce + self.initiator_nonce
-        points = self.responder_x + self.initiator_x + self.responder_bootstrapping_x
-        return hashlib.sha256(nonces + points + b"\x01").digest()
+        labels = self.responder_bootstrapping_x + self.initiator_bootstrapping_x
+        return hashlib.sha256(nonces + self.responder_x + self.initiator_x + labels + b"\x01").digest()
 
 
 def _extract(salt: bytes, material: bytes) -> bytes:
     return hmac.digest(salt, material, "sha256")
 
 
-def _expand(key: bytes, information: bytes) -> bytes:
-    return hmac.digest(key, information + b"\x01", "sha256")
+def _expand(key: bytes, information: bytes, octets: int = KEY_OCTETS) -> bytes:
+    output = block = b""
+    while len(output) < octets:
+        block = hmac.digest(key, block + information + bytes([len(output) // KEY_OCTETS + 1]), "sha256")
+        output += block
+    return output[:octets]

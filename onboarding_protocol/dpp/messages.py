@@ -6,7 +6,9 @@ Each states its step of the state table (`states.py`). Those from Configuration 
 from dataclasses import dataclass, field
 from enum import Enum, Flag, auto
 
+from onboarding_protocol.bootstrapping import BootstrappingKey
 from onboarding_protocol.dpp.attributes import Status
+from onboarding_protocol.dpp.gas import TIME_UNIT_S
 from onboarding_protocol.dpp.objects import ConfigurationObject, ConnectionStatus, EnrolleeRequest
 from onboarding_protocol.dpp.states import Step
 
@@ -19,8 +21,13 @@ class Capability(Flag):
 
     @property
     def counterpart(self) -> "Capability":
-        """The capability the peer must have."""
-        return Capability.CONFIGURATOR if self is Capability.ENROLLEE else Capability.ENROLLEE
+        """What the peer must be able to be."""
+        return Capability(self.value >> 1 | (self.value & 1) << 1)
+
+    def towards(self, initiator: "Capability") -> "Capability | None":
+        """Return the one role a responder with these takes towards an initiator: enrollee, where either would do."""
+        fitting = self & initiator.counterpart
+        return next((role for role in (Capability.ENROLLEE, Capability.CONFIGURATOR) if role in fitting), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,41 +38,52 @@ class AuthenticationRequest:
     """What the initiator can be. When sending, the connection writes its own role."""
     nonce: bytes = field(default=b"", repr=False)
     """I-nonce, 16 octets: the challenge. When sending, empty means a fresh random one."""
+    initiator_key_hash: bytes = field(default=b"", compare=False)
+    """I_HASH: names the initiator's bootstrapping key, if it has one. Filled in by the receiving end."""
 
     @property
     def step(self) -> Step:
         """Where it stands in the state table."""
         return Step.AUTHENTICATION_REQUEST
 
-    def answer(self, own: Capability) -> "AuthenticationResponse":
-        """Return the response of an end that can be `own`: a refusal where the roles do not fit."""
-        fits = bool(self.capabilities & own.counterpart)
-        return AuthenticationResponse(Status.OK if fits else Status.NOT_COMPATIBLE)
+    def answer(self, own: Capability, initiator: BootstrappingKey | None = None) -> "AuthenticationResponse":
+        """Return the response of an end that can be `own`: a refusal where the roles do not fit.
+
+        With the `initiator`'s bootstrapping key the response asks for mutual authentication.
+        """
+        if own.towards(self.capabilities) is None:
+            return AuthenticationResponse(Status.NOT_COMPATIBLE)
+        return AuthenticationResponse(initiator=initiator)
 
 
 @dataclass(frozen=True, slots=True)
 class AuthenticationResponse:
-    """Proves that the responder holds the label's private key."""
+    """Proves that the responder holds the label's private key; or refuses; or, with RESPONSE_PENDING, asks to wait."""
 
     status: Status = Status.OK
+    initiator: BootstrappingKey | None = None
+    """The initiator's bootstrapping key in mutual authentication. Only the responder decides on that."""
 
     @property
     def step(self) -> Step:
         """Where it stands in the state table."""
+        if self.status is Status.RESPONSE_PENDING:
+            return Step.AUTHENTICATION_PENDING
         return Step.AUTHENTICATION_RESPONSE if self.status is Status.OK else Step.AUTHENTICATION_REFUSAL
 
 
 @dataclass(frozen=True, slots=True)
 class AuthenticationConfirm:
-    """Proves that the initiator took part; from here on both ends have `ke`."""
+    """Proves that the initiator took part; from here on both ends have `ke`. With another status it gives up."""
 
     nonce: bytes = field(default=b"", repr=False)
     """The I-nonce that is now authenticated. Filled in by the receiving end."""
+    status: Status = Status.OK
 
     @property
     def step(self) -> Step:
         """Where it stands in the state table."""
-        return Step.AUTHENTICATION_CONFIRM
+        return Step.AUTHENTICATION_CONFIRM if self.status is Status.OK else Step.AUTHENTICATION_ABORT
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +99,54 @@ class ConfigurationRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class ComebackDelay:
+    """The configurator has no answer yet: come back later. Unauthenticated, and it buys no time."""
+
+    time_units: int
+    """Of 1,024 microseconds."""
+
+    @property
+    def seconds(self) -> float:
+        """The delay in seconds."""
+        return self.time_units * TIME_UNIT_S
+
+    @property
+    def step(self) -> Step:
+        """Where it stands in the state table."""
+        return Step.COMEBACK_DELAY
+
+
+@dataclass(frozen=True, slots=True)
+class ComebackRequest:
+    """The enrollee asks again for the answer to its Configuration Request."""
+
+    @property
+    def step(self) -> Step:
+        """Where it stands in the state table."""
+        return Step.COMEBACK_REQUEST
+
+
+@dataclass(frozen=True, slots=True)
 class ConfigurationResponse:
-    """The configurator's answer: networks in order of preference, or a refusal."""
+    """The configurator's answer: networks in order of preference, or a refusal, or a demand for a signing request."""
 
     status: Status = Status.OK
     objects: tuple[ConfigurationObject, ...] = ()
     wants_status: bool = True
     """Whether the enrollee shall send a Connection Status Result."""
+    csr_attributes: bytes = b""
+    """With CSR_NEEDED: what the certificate signing request shall contain, CsrAttrs in DER (RFC 7030 section 4.5.2)."""
+    result_follows: bool = True
+    """Whether a Configuration Result follows; not on the wire. A connection says False to a peer of version 1."""
 
     @property
     def step(self) -> Step:
         """Where it stands in the state table."""
-        return Step.CONFIGURATION_RESPONSE if self.status is Status.OK else Step.CONFIGURATION_REFUSAL
+        if self.status is Status.CSR_NEEDED:
+            return Step.CSR_NEEDED
+        if self.status is not Status.OK:
+            return Step.CONFIGURATION_REFUSAL
+        return Step.CONFIGURATION_RESPONSE if self.result_follows else Step.LAST_CONFIGURATION_RESPONSE
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +180,8 @@ Message = (
     | AuthenticationResponse
     | AuthenticationConfirm
     | ConfigurationRequest
+    | ComebackDelay
+    | ComebackRequest
     | ConfigurationResponse
     | ConfigurationResult
     | ConnectionStatusResult
@@ -161,6 +217,11 @@ class ForeignMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class ComebackDue:
+    """The delay that the configurator asked for has passed: send a ComebackRequest."""
+
+
+@dataclass(frozen=True, slots=True)
 class ExchangeFailed:
     """This exchange is dead; the next Authentication Request starts a clean one."""
 
@@ -169,4 +230,4 @@ class ExchangeFailed:
     """The standard's status, where the peer or the rule broken has one."""
 
 
-Event = Message | MessageDropped | ForeignMessage | ExchangeFailed
+Event = Message | MessageDropped | ForeignMessage | ComebackDue | ExchangeFailed

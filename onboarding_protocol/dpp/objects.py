@@ -3,101 +3,20 @@
 Members that the standard does not know (third-party ones, named with a leading slash) survive in `members`.
 """
 
+import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass, field, replace
 
 from onboarding_protocol.dpp.attributes import Status
-from onboarding_protocol.dpp.json_document import JsonObject
+from onboarding_protocol.dpp.credential import Credential
+from onboarding_protocol.dpp.enterprise import take_base64
+from onboarding_protocol.dpp.json_document import JsonObject, mend, take_object, take_text
 from onboarding_protocol.encoding import base64url_decode, base64url_encode
 from onboarding_protocol.errors import LocalProtocolError, RemoteProtocolError
 
 SSID_MAX_OCTETS = 32
-PSK_OCTETS = 32
-PASSPHRASE_MAX_OCTETS = 63
 _UTF8_CHARSET = 106  # IANA MIBenum, as ssid_charset wants it
-_SELECTORS = {
-    "506F9A02": "dpp",
-    "000FAC02": "psk",
-    "000FAC06": "psk",
-    "000FAC08": "sae",
-    "000FAC01": "dot1x",
-    "000FAC05": "dot1x",
-}
 _NO_MEMBERS: Mapping[str, object] = {}
-
-
-class Akm(StrEnum):
-    """Authentication and key management of a credential (Easy Connect section 4.5.5)."""
-
-    PSK = "psk"
-    SAE = "sae"
-    PSK_SAE = "psk+sae"
-    DPP = "dpp"
-    DPP_SAE = "dpp+sae"
-    DPP_PSK_SAE = "dpp+psk+sae"
-    DOT1X = "dot1x"
-
-    @property
-    def takes_passphrase(self) -> bool:
-        """Whether a station can join with a passphrase alone."""
-        return self not in (Akm.DPP, Akm.DOT1X)
-
-    @classmethod
-    def parse(cls, text: str) -> "Akm":
-        """Read a name, or suite selectors joined by `+`; ValueError for one that is not known."""
-        parts = {_SELECTORS.get(part.upper(), part) for part in text.split("+")}
-        return next((akm for akm in cls if set(akm.split("+")) == parts), None) or cls(text)
-
-
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """How to join a network."""
-
-    akm: Akm
-    passphrase: str | None = field(default=None, repr=False)
-    psk: bytes | None = field(default=None, repr=False)
-    """Pairwise master key, 32 octets, instead of a passphrase."""
-
-    def to_json(self) -> JsonObject:
-        """Return the `cred` object; LocalProtocolError for a secret the standard does not allow."""
-        if fault := self._fault():
-            raise LocalProtocolError(fault)
-        if self.psk is not None:
-            return {"akm": self.akm.value, "psk_hex": self.psk.hex()}
-        if self.passphrase is None:
-            return {"akm": self.akm.value}
-        return {"akm": self.akm.value, "pass": self.passphrase}
-
-    @classmethod
-    def from_json(cls, document: JsonObject) -> "Credential":
-        """Read a `cred` object."""
-        try:
-            akm = Akm.parse(take_text(document, "akm"))
-            psk = bytes.fromhex(take_text(document, "psk_hex")) if "psk_hex" in document else None
-        except ValueError as error:
-            raise RemoteProtocolError("a credential of a kind that is not known") from error
-        passphrase = _mend(take_text(document, "pass")) if "pass" in document else None
-        credential = cls(akm, passphrase, psk)
-        if fault := credential._fault():
-            raise RemoteProtocolError(fault)
-        return credential
-
-    def _fault(self) -> str | None:
-        if self.psk is not None and (len(self.psk) != PSK_OCTETS or self.akm is Akm.SAE):
-            return f"a pairwise master key has {PSK_OCTETS} octets and does not go with SAE alone"
-        if self.passphrase is None:
-            return None if self.psk or not self.akm.takes_passphrase or "dpp" in self.akm else "a secret is missing"
-        try:
-            octets = self.passphrase.encode("utf-8")
-        except UnicodeEncodeError:
-            return "a passphrase is not Unicode"
-        if any(octet < 0x20 or octet == 0x7F for octet in octets):
-            return "a passphrase has a control character"
-        fewest = 1 if self.akm is Akm.SAE else 8
-        if not fewest <= len(octets) <= PASSPHRASE_MAX_OCTETS:
-            return f"a passphrase has {fewest} to {PASSPHRASE_MAX_OCTETS} octets with {self.akm}"
-        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +44,13 @@ class ConfigurationObject:
         """Read a DPP Configuration Object for an infrastructure network."""
         if document.get("wi-fi_tech") != "infra":
             raise RemoteProtocolError("a configuration object that is not for an infrastructure network")
-        ssid = _read_ssid(_take_object(document, "discovery"))
-        credential = Credential.from_json(_take_object(document, "cred"))
+        ssid = _read_ssid(take_object(document, "discovery"))
+        credential = Credential.from_json(take_object(document, "cred"))
         return cls(ssid, credential, third_party(document))
+
+    def for_version_1(self) -> "ConfigurationObject":
+        """Return the object that a peer of version 1 reads."""
+        return replace(self, credential=self.credential.for_version_1())
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,15 +60,38 @@ class EnrolleeRequest:
     name: str
     net_role: str = "sta"
     members: Mapping[str, object] = field(default_factory=lambda: _NO_MEMBERS, repr=False)
+    signing_request: bytes | None = field(default=None, repr=False)
+    """PKCS#10, DER; after the configurator has answered CSR_NEEDED."""
+    mud_url: str | None = None
+    """Where the manufacturer describes what the device needs of a network (RFC 8520)."""
+    bands: tuple[int, ...] = ()
+    """`bandSupport`: operating classes."""
 
     def to_json(self) -> JsonObject:
         """Return the DPP Configuration Request object."""
-        return {"name": self.name, "wi-fi_tech": "infra", "netRole": self.net_role, **self.members}
+        document: dict[str, object] = {"name": self.name, "wi-fi_tech": "infra", "netRole": self.net_role}
+        if self.signing_request is not None:
+            document["pkcs10"] = base64.b64encode(self.signing_request).decode("ascii")
+        if self.mud_url is not None:
+            document["mudurl"] = self.mud_url
+        if self.bands:
+            document["bandSupport"] = list(self.bands)
+        return {**document, **self.members}
 
     @classmethod
     def from_json(cls, document: JsonObject) -> "EnrolleeRequest":
         """Read a DPP Configuration Request object."""
-        return cls(take_text(document, "name"), take_text(document, "netRole"), third_party(document))
+        bands = document.get("bandSupport", [])
+        if not isinstance(bands, list) or not all(type(band) is int for band in bands):
+            raise RemoteProtocolError("a bandSupport that is not a list of operating classes")
+        return cls(
+            take_text(document, "name"),
+            take_text(document, "netRole"),
+            third_party(document),
+            take_base64(document, "pkcs10") if "pkcs10" in document else None,
+            take_text(document, "mudurl") if "mudurl" in document else None,
+            tuple(bands),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,32 +130,9 @@ class ConnectionStatus:
         return cls(status, ssid, channels, third_party(document))
 
 
-def take_text(document: JsonObject, name: str) -> str:
-    """Return a member that must be a text; RemoteProtocolError otherwise."""
-    value = document.get(name)
-    if not isinstance(value, str):
-        raise RemoteProtocolError(f"member {name!r} is missing or is no text")
-    return value
-
-
 def third_party(document: JsonObject) -> Mapping[str, object]:
     """Return the members with a leading slash, which belong to others than the standard."""
     return {name: value for name, value in document.items() if name.startswith("/")}
-
-
-def _take_object(document: JsonObject, name: str) -> JsonObject:
-    value = document.get(name)
-    if not isinstance(value, dict):
-        raise RemoteProtocolError(f"member {name!r} is missing or is no object")
-    return value
-
-
-def _mend(text: str) -> str:
-    # hostap writes every octet of UTF-8 as a code point of its own (C3 A9 as U+00C3 U+00A9), and so reads it.
-    try:
-        return text.encode("latin-1").decode("utf-8")
-    except UnicodeError:
-        return text
 
 
 def _write_ssid(ssid: bytes) -> JsonObject:
@@ -228,7 +151,7 @@ def _read_ssid(discovery: JsonObject) -> bytes:
             raise RemoteProtocolError("an ssid64 that is not base64url") from error
     else:
         try:
-            ssid = _mend(take_text(discovery, "ssid")).encode("utf-8")
+            ssid = mend(take_text(discovery, "ssid")).encode("utf-8")
         except UnicodeEncodeError as error:
             raise RemoteProtocolError("an SSID that is not Unicode") from error
     if not 0 < len(ssid) <= SSID_MAX_OCTETS:

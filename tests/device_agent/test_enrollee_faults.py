@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from device_agent.enrollee import Configured, Enrollee, Failed
 from device_agent.record import Record
@@ -14,15 +15,19 @@ from onboarding_protocol.dpp import (
     AuthenticationRequest,
     AuthenticationResponse,
     Capability,
+    ComebackDelay,
+    ComebackRequest,
     ConfigurationResponse,
     Connection,
     ConnectionStatus,
     Status,
 )
+from onboarding_protocol.dpp.enterprise import CSR_ATTRIBUTES
 from onboarding_protocol.dpp.frames import delimit
 from onboarding_protocol.dpp.states import PATIENCE_S, State
 from onboarding_protocol.hint import Hint
 from onboarding_protocol.members import DeviceState, EndpointResult, EndpointStatus
+from tests.device_agent.operator import Operator
 from tests.device_agent.phone import Phone, network
 
 JOINED = ConnectionStatus(Status.OK, b"Home", members=EndpointStatus(EndpointResult.CONNECTED).to_members())
@@ -108,3 +113,22 @@ def test_random_octets_never_raise_and_change_nothing(store: Store, enrollee: En
         for outcome in [*enrollee.receive(os.urandom(size), now), *enrollee.expire(now)]:
             assert not isinstance(outcome, Configured)
     assert store.record == Record()
+
+
+def test_a_configurator_that_needs_time_is_asked_again(phone: Phone, enrollee: Enrollee, operator: Operator) -> None:
+    statement = phone.authenticate()
+    assert statement.signing_request is not None
+    assert phone.send(ComebackDelay(2000)) == []
+    assert enrollee.deadline == phone.now + 2000 * 1.024e-3
+    phone.now += 3
+    assert phone.take(enrollee.expire(phone.now)) == [ComebackRequest()]
+    key = x509.load_der_x509_csr(statement.signing_request).public_key()
+    assert phone.configure(network(operator.grant(key))).status is Status.OK  # type: ignore[arg-type]
+
+
+def test_an_enterprise_network_is_refused_at_once_and_the_next_try_works(phone: Phone, operator: Operator) -> None:
+    phone.authenticate()
+    assert phone.send(ConfigurationResponse(Status.CSR_NEEDED, csr_attributes=CSR_ATTRIBUTES)) == []
+    assert isinstance(phone.outcomes[-1], Failed)
+    again = Phone(phone.key, phone.carry)
+    assert again.onboard(operator).status is Status.OK

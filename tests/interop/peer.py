@@ -85,8 +85,10 @@ def connect(connection: Connection) -> Link:
     return Link(socket.create_connection(("127.0.0.1", PORT), _PATIENCE_S), connection)
 
 
-def their_label(wpa: WpaSupplicant) -> BootstrappingKey:
-    label = wpa.number("DPP_BOOTSTRAP_GEN type=qrcode")
+def their_label(wpa: WpaSupplicant, label: int | None = None) -> BootstrappingKey:
+    """Return the key of this label of wpa_supplicant's, or of a new one."""
+    if label is None:
+        label = wpa.number("DPP_BOOTSTRAP_GEN type=qrcode")
     return BootstrappingUri.parse(wpa.command(f"DPP_BOOTSTRAP_GET_URI {label}")).key
 
 

@@ -1,8 +1,8 @@
 """What is tried against wpa_supplicant, in a network namespace of its own.
 
-`unshare -rn --pid --fork --kill-child python -m tests.interop.scenarios NAME` prints what a test wants to look at as
-one JSON object. The namespaces are needed because wpa_supplicant listens on every address, asks for CAP_NET_RAW and
-leaves its parent.
+`unshare -rn --pid --fork --kill-child python -m tests.interop.scenarios NAME ARGUMENTS` prints what a test wants to
+look at as one JSON object. The namespaces are needed because wpa_supplicant listens on every address, asks for
+CAP_NET_RAW and leaves its parent.
 """
 
 import fcntl
@@ -28,6 +28,7 @@ from onboarding_protocol.dpp import (
     Status,
 )
 from onboarding_protocol.members import DeviceStatement, Members
+from tests.interop import roles
 from tests.interop.peer import (
     Outcome,
     accept,
@@ -158,8 +159,20 @@ def filled_grant(octets: int) -> Members:
     return type(grant)(grant.assignment, (*grant.certificates, bytes(octets))).to_members()
 
 
+ROLES = (
+    roles.we_are_configured,
+    roles.we_configure,
+    roles.we_are_refused,
+    roles.we_refuse,
+    roles.we_give_a_connector_for_another_key,
+    roles.we_give_a_certificate,
+    roles.we_get_a_certificate,
+    roles.the_page_configures,
+    roles.the_page_enrolls,
+)
 STATEMENT = samples.statement().to_members()
-SCENARIOS: dict[str, Callable[[WpaSupplicant], Outcome]] = {
+SCENARIOS: dict[str, Callable[..., Outcome]] = {
+    **{scenario.__name__.replace("_", "-"): scenario for scenario in ROLES},
     "wpa-configures-us": wpa_configures_us,
     "wpa-configures-us-sae": functools.partial(wpa_configures_us, akm="sae"),
     "wpa-configures-us-psk-sae": functools.partial(wpa_configures_us, akm="psk-sae"),
@@ -192,7 +205,7 @@ def raise_loopback() -> None:
 def main() -> None:
     raise_loopback()
     with tempfile.TemporaryDirectory() as directory, WpaSupplicant(Path(directory)) as wpa:
-        outcome = SCENARIOS[sys.argv[1]](wpa)
+        outcome = SCENARIOS[sys.argv[1]](wpa, **json.loads(sys.argv[2]))
     sys.stdout.write(json.dumps(outcome))
 
 

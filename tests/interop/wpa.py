@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 from pathlib import Path
@@ -26,7 +27,8 @@ class WpaSupplicant:
         if program is None:
             raise FileNotFoundError(f"wpa_supplicant is not installed: apt-get install {PACKAGE}")
         # With -B the control socket is there once the command has returned.
-        command = [program, "-B", "-D", "none", "-i", "lo", "-c", str(self.configuration)]
+        self._pid_file = directory / "pid"
+        command = [program, "-B", "-P", str(self._pid_file), "-D", "none", "-i", "lo", "-c", str(self.configuration)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=_PATIENCE_S)
         self._events: list[str] = []
         self._control = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -39,8 +41,8 @@ class WpaSupplicant:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._control.send(b"TERMINATE")
         self._control.close()
+        os.kill(int(self._pid_file.read_text()), signal.SIGKILL)  # it takes its time to go by itself
         os.waitpid(-1, 0)  # the first process of a namespace becomes the parent of whoever left his
 
     def command(self, text: str) -> str:
@@ -62,6 +64,15 @@ class WpaSupplicant:
                 self._events.remove(found)
                 return found[3:]
             self._events.append(self._receive())
+
+    def seen(self, name: str) -> str | None:
+        """Return the oldest event of this name that has come already."""
+        return next((event[3:] for event in self._events if event[3:].startswith(name)), None)
+
+    def network_blocks(self) -> list[str]:
+        """Return everything it wrote down of the networks it was given, one text each."""
+        self.network_block()
+        return self.configuration.read_text().split("network={")[1:]
 
     def network_block(self) -> str:
         """Return what it wrote down of the networks it was given."""

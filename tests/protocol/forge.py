@@ -1,15 +1,10 @@
 """Messages as a peer would write them that knows every key and no rule."""
 
-from onboarding_protocol.dpp import siv
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from onboarding_protocol.dpp import gas, siv
 from onboarding_protocol.dpp.attributes import AttributeId, encode_attributes
-from onboarding_protocol.dpp.frames import (
-    FrameType,
-    delimit,
-    encode_frame,
-    encode_gas_request,
-    encode_gas_response,
-    frame_header,
-)
+from onboarding_protocol.dpp.frames import FrameType, delimit, encode_frame, frame_header
 from onboarding_protocol.dpp.keys import agree, encode_point, intermediate_key
 from tests.protocol import samples
 from tests.protocol.pair import VECTOR, initiator_chance, responder_chance
@@ -53,13 +48,13 @@ def authentication_request(
 
 def configuration_request(inner: bytes, token: int = 1) -> bytes:
     wrapped = siv.wrap(KE, inner)
-    return delimit(encode_gas_request(token, encode_attributes([(AttributeId.WRAPPED_DATA, wrapped)])))
+    return delimit(gas.encode_initial_request(token, encode_attributes([(AttributeId.WRAPPED_DATA, wrapped)])))
 
 
 def configuration_response(inner: bytes, status: bytes = b"\0", token: int = 1) -> bytes:
     before = encode_attributes([(AttributeId.STATUS, status)])
     wrapped = siv.wrap(KE, inner, [before])
-    return delimit(encode_gas_response(token, before + encode_attributes([(AttributeId.WRAPPED_DATA, wrapped)])))
+    return delimit(gas.Query(token).encode_response(before + encode_attributes([(AttributeId.WRAPPED_DATA, wrapped)])))
 
 
 def sealed_result(frame_type: FrameType, inner: bytes) -> bytes:
@@ -69,3 +64,8 @@ def sealed_result(frame_type: FrameType, inner: bytes) -> bytes:
 def request_key(point_of: int) -> bytes:
     """Return k1 of an initiator whose protocol key is another one."""
     return intermediate_key(agree(samples.key(point_of), samples.LABEL.public_key), "first")
+
+
+def second_key(responder: ec.EllipticCurvePublicKey) -> bytes:
+    """Return k2 of a fixed initiator and a responder with this protocol key."""
+    return intermediate_key(agree(initiator_chance().protocol_key, responder), "second")

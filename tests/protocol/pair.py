@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric import ec
+
 from onboarding_protocol.dpp import (
     AuthenticationConfirm,
     AuthenticationRequest,
@@ -21,6 +23,7 @@ from onboarding_protocol.dpp import (
     ExchangeFailed,
     Message,
     State,
+    Status,
 )
 from onboarding_protocol.dpp.states import SENDER, Party, Step
 from tests.protocol import samples
@@ -59,13 +62,15 @@ def responder_chance() -> Ephemerals:
     )
 
 
-def full_story(initiator: Capability = Capability.CONFIGURATOR, wants_status: bool = True) -> tuple[Message, ...]:
+def full_story(
+    initiator: Capability = Capability.CONFIGURATOR, wants_status: bool = True, mutual: bool = False
+) -> tuple[Message, ...]:
     """Return the messages of one complete onboarding."""
     request = samples.enrollee(samples.statement().to_members())
     objects = (samples.network(samples.grant().to_members()),)
     story: tuple[Message, ...] = (
         AuthenticationRequest(initiator, samples.CHALLENGE),
-        AuthenticationResponse(),
+        AuthenticationResponse(initiator=samples.INITIATOR_LABEL if mutual else None),
         AuthenticationConfirm(samples.CHALLENGE),
         ConfigurationRequest(request),
         ConfigurationResponse(objects=objects, wants_status=wants_status),
@@ -86,11 +91,16 @@ class Pair:
     """What went over the wire, message for message with its length."""
 
     @classmethod
-    def fresh(cls, initiator: Capability = Capability.CONFIGURATOR) -> "Pair":
-        """Return two ends with random ephemerals."""
+    def fresh(
+        cls,
+        initiator: Capability = Capability.CONFIGURATOR,
+        versions: tuple[int, int] = (2, 2),
+        key: ec.EllipticCurvePrivateKey | None = None,
+    ) -> "Pair":
+        """Return two ends with random ephemerals, the initiator with this bootstrapping key."""
         return cls(
-            Connection.initiator(samples.LABEL, initiator),
-            Connection.responder(samples.LABEL_KEY, initiator.counterpart),
+            Connection.initiator(samples.LABEL, initiator, key=key, version=versions[0]),
+            Connection.responder(samples.LABEL_KEY, initiator.counterpart, version=versions[1]),
             initiator,
         )
 
@@ -98,7 +108,7 @@ class Pair:
     def fixed(cls, initiator: Capability = Capability.CONFIGURATOR) -> "Pair":
         """Return two ends whose every exchange has the same ephemerals, so that one exchange can stand for another."""
         return cls(
-            Connection.initiator(samples.LABEL, initiator, initiator_chance),
+            Connection.initiator(samples.LABEL, initiator, initiator_chance, key=samples.INITIATOR_KEY),
             Connection.responder(samples.LABEL_KEY, initiator.counterpart, responder_chance),
             initiator,
         )
@@ -112,6 +122,8 @@ class Pair:
             pair.now += 1000
             for end in pair.ends:
                 assert isinstance(end.expire(pair.now)[0], ExchangeFailed)
+        elif state is State.RESPONSE_PENDING:
+            pair.tell([story[0], AuthenticationResponse(Status.RESPONSE_PENDING)])
         else:
             pair.tell(story[: STORY.index(state)])
         assert pair.initiator.state is pair.responder.state is state

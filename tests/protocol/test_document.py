@@ -7,7 +7,14 @@ import pytest
 
 from onboarding_protocol import gatt
 from onboarding_protocol.assignment import ASSIGNMENT_MAX_OCTETS, ASSIGNMENT_TYPE
-from onboarding_protocol.dpp import MESSAGE_MAX_OCTETS, ConfigurationObject, ConnectionStatus, EnrolleeRequest
+from onboarding_protocol.dpp import (
+    MESSAGE_MAX_OCTETS,
+    ComebackDelay,
+    ComebackRequest,
+    ConfigurationObject,
+    ConnectionStatus,
+    EnrolleeRequest,
+)
 from onboarding_protocol.dpp.attributes import AttributeId
 from onboarding_protocol.dpp.connection import DROPS_MAX
 from onboarding_protocol.dpp.json_document import DEPTH_MAX, READ_DEPTH_MAX, decode_json, encode_json
@@ -104,6 +111,10 @@ def test_the_claims_of_the_example_are_the_claims_that_are_signed() -> None:
 def test_the_sizes_in_the_byte_tables_are_those_on_the_wire() -> None:
     pair = Pair.fixed()
     pair.tell(full_story())
-    for octets in (*pair.octets[:3], pair.octets[5]):
-        assert f"{len(octets) - 4} octets" in TEXT
+    mutual = Pair.fixed()
+    mutual.tell(full_story(mutual=True)[:4])
+    mutual.tell([ComebackDelay(500), ComebackRequest(), ComebackDelay(500)])
+    assert [len(octets) - 4 for octets in mutual.octets[4:]] == [18, 2, 19]
+    for octets in (*pair.octets[:3], pair.octets[5], *mutual.octets[1:3]):
+        assert f", {len(octets) - 4} octets |" in TEXT
     assert f"{len(samples.LABEL.spki)} octets" in TEXT

@@ -211,9 +211,20 @@ def test_members_of_others_survive_and_members_of_the_standard_do_not_leak_into_
         {"name": "n", "wi-fi_tech": "infra", "netRole": "sta", "mudurl": "x", "/net/connman/iwd": {"hidden": True}}
     )
     assert request.members == {"/net/connman/iwd": {"hidden": True}}
+    assert request.mud_url == "x"
     assert request.net_role == "sta"
     with pytest.raises(RemoteProtocolError):
         EnrolleeRequest.from_json({"name": 5, "netRole": "sta"})
+
+
+@pytest.mark.parametrize(
+    "member", [{"bandSupport": 81}, {"bandSupport": ["81"]}, {"bandSupport": [True]}, {"mudurl": 1}, {"pkcs10": "!"}]
+)
+def test_a_request_with_a_member_of_another_form_is_refused(member: dict[str, object]) -> None:
+    whole = EnrolleeRequest("n", mud_url="https://example.com/mud", bands=(81, 115), signing_request=b"der")
+    assert EnrolleeRequest.from_json(whole.to_json()) == whole
+    with pytest.raises(RemoteProtocolError):
+        EnrolleeRequest.from_json({**whole.to_json(), **member})
 
 
 @pytest.mark.parametrize(

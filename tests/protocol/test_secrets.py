@@ -17,21 +17,32 @@ from onboarding_protocol.dpp import (
     AuthenticationRequest,
     AuthenticationResponse,
     Capability,
+    ComebackDelay,
+    ComebackDue,
+    ComebackRequest,
     ConfigurationRequest,
     ConfigurationResponse,
     ConfigurationResult,
+    ConfiguratorKey,
     ConnectionStatusResult,
+    Connector,
     Credential,
     DropReason,
+    EnterpriseCredential,
     ExchangeFailed,
     ForeignMessage,
     MessageDropped,
+    NetworkAccess,
     State,
 )
 from onboarding_protocol.dpp.attributes import AttributeId, Attributes, encode_attributes
-from onboarding_protocol.dpp.authentication import Initiator, Responder
+from onboarding_protocol.dpp.authentication import Session
+from onboarding_protocol.dpp.exchange import Exchange
 from onboarding_protocol.dpp.frames import MessageReader
+from onboarding_protocol.dpp.gas import Query
+from onboarding_protocol.dpp.initiator import Initiator
 from onboarding_protocol.dpp.keys import Transcript
+from onboarding_protocol.dpp.responder import Responder
 from onboarding_protocol.encoding import base64url_encode
 from onboarding_protocol.errors import LocalProtocolError, RemoteProtocolError
 from onboarding_protocol.identity import verify_signing_request
@@ -43,6 +54,10 @@ STATEMENT = samples.statement()
 GRANT = samples.grant()
 assert STATEMENT.signing_request is not None
 assert STATEMENT.proof is not None
+CONFIGURATOR = ConfiguratorKey(samples.OPERATOR_KEY)
+CONNECTOR = Connector(samples.OPERATIONAL_KEY.public_key())
+CONNECTED = CONFIGURATOR.credential(Akm.DPP, samples.OPERATIONAL_KEY.public_key())
+assert CONNECTED.connector is not None
 PSK = bytes(range(100, 132))
 WHOLE = encode_attributes(
     [(AttributeId.INITIATOR_NONCE, samples.CHALLENGE), (AttributeId.CONFIGURATION_OBJECT, samples.PASSPHRASE.encode())]
@@ -55,18 +70,27 @@ def reader_with_a_secret() -> MessageReader:
     return reader
 
 
+def used_exchange(state: State = State.RESPONDED) -> Exchange:
+    exchange = Pair.at(state, full_story()).initiator._exchange
+    assert exchange is not None
+    return exchange
+
+
 def used_initiator() -> Initiator:
-    pair = Pair.at(State.RESPONDED, full_story())
-    authentication = pair.initiator._authentication
+    authentication = used_exchange().authentication
     assert isinstance(authentication, Initiator)
     return authentication
 
 
 def used_responder() -> Responder:
-    pair = Pair.at(State.RESPONDED, full_story())
-    authentication = pair.responder._authentication
-    assert isinstance(authentication, Responder)
-    return authentication
+    exchange = Pair.at(State.RESPONDED, full_story()).responder._exchange
+    assert exchange is not None
+    assert isinstance(exchange.authentication, Responder)
+    return exchange.authentication
+
+
+def used_session() -> Session:
+    return used_exchange(State.CONFIGURATION_REQUESTED).established
 
 
 OBJECTS: list[object] = [
@@ -102,6 +126,19 @@ OBJECTS: list[object] = [
     Transcript(samples.CHALLENGE, bytes(16), bytes(32), bytes(32), bytes(32), forge.KE + forge.K1),
     used_initiator(),
     used_responder(),
+    used_exchange(),
+    used_exchange(State.CONFIGURATION_REQUESTED),
+    used_session(),
+    Query(),
+    ComebackDelay(500),
+    ComebackRequest(),
+    ComebackDue(),
+    CONFIGURATOR,
+    CONNECTOR,
+    *CONNECTOR.groups,
+    CONNECTED,
+    NetworkAccess.verify(CONNECTED, samples.OPERATIONAL_KEY, 0),
+    EnterpriseCredential((GRANT.certificates[0],)),
     Attributes.parse(WHOLE),
     reader_with_a_secret(),
 ]
@@ -119,6 +156,9 @@ SECRETS: dict[str, bytes] = {
     "protocol key": initiator_chance().protocol_key.private_numbers().private_value.to_bytes(32, "big"),
     "signing request": STATEMENT.signing_request[-40:],
     "proof": STATEMENT.proof,
+    "signing key": samples.OPERATOR_KEY.private_numbers().private_value.to_bytes(32, "big"),
+    "network access key": samples.OPERATIONAL_KEY.private_numbers().private_value.to_bytes(32, "big"),
+    "connector": CONNECTED.connector[-86:].encode(),
     "assignment": GRANT.assignment.encode(),
 }
 
@@ -159,7 +199,7 @@ def test_no_secret_shows_in_a_connection_in_any_state() -> None:
         for end in pair.ends:
             for secret in SECRETS.values():
                 assert not any(spelling in repr(end) for spelling in spellings(secret))
-    assert len(STORY) == len(State) - 1
+    assert len(STORY) == len(State) - 2
 
 
 def test_no_secret_shows_in_an_error() -> None:
