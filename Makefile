@@ -20,7 +20,7 @@ lint: $(VENV)/.installed ## ruff and mypy --strict
 	$(BIN)/mypy
 
 bench: $(VENV)/.installed ## figures, as counts and ratios
-	@.ci/system-packages dbus-daemon mosquitto
+	@.ci/system-packages dbus-daemon mosquitto wpasupplicant
 	$(BIN)/python -m tests.bench
 
 fuzz: $(VENV)/.installed ## mutants of recorded exchanges into both ends, guided by coverage; SECONDS=600

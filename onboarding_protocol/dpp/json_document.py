@@ -13,6 +13,8 @@ from onboarding_protocol.errors import LocalProtocolError, RemoteProtocolError
 JsonObject = Mapping[str, object]
 DEPTH_MAX = 9
 """What is written: hostap's parser stops at ten levels."""
+TOKENS_MAX = 500
+"""What is written, every value, object and array counted: hostap's parser stops there."""
 READ_DEPTH_MAX = 32
 """What is read: more than any writer needs, and no danger to whoever walks or prints the document."""
 
@@ -26,6 +28,8 @@ def encode_json(document: JsonObject) -> bytes:
     try:
         for leaf in _leaves(document, DEPTH_MAX):
             _check_writable(leaf)
+        if _tokens(document) > TOKENS_MAX:
+            raise LocalProtocolError(f"a document has more than {TOKENS_MAX} values, objects and arrays")
         return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
     except _TooDeepError as error:
         raise LocalProtocolError(f"a document is nested deeper than {DEPTH_MAX} levels") from error
@@ -84,6 +88,12 @@ def _leaves(value: object, depth: int) -> Iterator[object]:
         yield from value
     for item in value.values() if isinstance(value, dict) else value:
         yield from _leaves(item, depth - 1)
+
+
+def _tokens(value: object) -> int:
+    if isinstance(value, dict):
+        return 1 + sum(map(_tokens, value.values()))
+    return 1 + sum(map(_tokens, value)) if isinstance(value, list | tuple) else 1
 
 
 def _check_writable(leaf: object) -> None:

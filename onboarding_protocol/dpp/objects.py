@@ -1,6 +1,6 @@
 """The three JSON documents of a configuration (Easy Connect sections 4.4 to 4.6) and what they mean.
 
-Members that the standard does not know (third-party ones, named with a leading slash) survive in `members`.
+Members that are not modelled here survive in `members`; third-party ones have a leading slash (section 4.5.2).
 """
 
 import base64
@@ -32,12 +32,8 @@ class ConfigurationObject:
         if not 0 < len(self.ssid) <= SSID_MAX_OCTETS:
             raise LocalProtocolError(f"an SSID has 1 to {SSID_MAX_OCTETS} octets")
         discovery = _write_ssid(self.ssid)
-        return {
-            "wi-fi_tech": "infra",
-            "discovery": discovery,
-            "cred": self.credential.to_json(),
-            **self.members,
-        }
+        document = {"wi-fi_tech": "infra", "discovery": discovery, "cred": self.credential.to_json()}
+        return _join(document, self.members)
 
     @classmethod
     def from_json(cls, document: JsonObject) -> "ConfigurationObject":
@@ -46,7 +42,7 @@ class ConfigurationObject:
             raise RemoteProtocolError("a configuration object that is not for an infrastructure network")
         ssid = _read_ssid(take_object(document, "discovery"))
         credential = Credential.from_json(take_object(document, "cred"))
-        return cls(ssid, credential, third_party(document))
+        return cls(ssid, credential, _others(document, "wi-fi_tech", "discovery", "cred"))
 
     def for_version_1(self) -> "ConfigurationObject":
         """Return the object that a peer of version 1 reads."""
@@ -76,7 +72,7 @@ class EnrolleeRequest:
             document["mudurl"] = self.mud_url
         if self.bands:
             document["bandSupport"] = list(self.bands)
-        return {**document, **self.members}
+        return _join(document, self.members)
 
     @classmethod
     def from_json(cls, document: JsonObject) -> "EnrolleeRequest":
@@ -87,7 +83,7 @@ class EnrolleeRequest:
         return cls(
             take_text(document, "name"),
             take_text(document, "netRole"),
-            third_party(document),
+            _others(document, "name", "wi-fi_tech", "netRole", "pkcs10", "mudurl", "bandSupport"),
             take_base64(document, "pkcs10") if "pkcs10" in document else None,
             take_text(document, "mudurl") if "mudurl" in document else None,
             tuple(bands),
@@ -111,7 +107,7 @@ class ConnectionStatus:
             document["ssid64"] = base64url_encode(self.ssid)
         if self.channels is not None:
             document["channelList"] = self.channels
-        return {**document, **self.members}
+        return _join(document, self.members)
 
     @classmethod
     def from_json(cls, document: JsonObject) -> "ConnectionStatus":
@@ -127,12 +123,15 @@ class ConnectionStatus:
         if ssid is not None and len(ssid) > SSID_MAX_OCTETS:
             raise RemoteProtocolError(f"an SSID of {len(ssid)} octets")
         channels = take_text(document, "channelList") if "channelList" in document else None
-        return cls(status, ssid, channels, third_party(document))
+        return cls(status, ssid, channels, _others(document, "result", "ssid64", "channelList"))
 
 
-def third_party(document: JsonObject) -> Mapping[str, object]:
-    """Return the members with a leading slash, which belong to others than the standard."""
-    return {name: value for name, value in document.items() if name.startswith("/")}
+def _others(document: JsonObject, *known: str) -> Mapping[str, object]:
+    return {name: value for name, value in document.items() if name not in known}
+
+
+def _join(document: JsonObject, others: Mapping[str, object]) -> JsonObject:
+    return {**document, **{name: value for name, value in others.items() if name not in document}}
 
 
 def _write_ssid(ssid: bytes) -> JsonObject:

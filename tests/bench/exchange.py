@@ -15,12 +15,21 @@ from onboarding_protocol.assignment import Endpoint, TrustAnchor, sign_assignmen
 from onboarding_protocol.dpp import ConfigurationRequest, ConfigurationResponse, Message
 from onboarding_protocol.gatt import chunks
 from onboarding_protocol.members import DeviceState, DeviceStatement, Grant
+from tests.interop.play import play
 from tests.protocol import samples
 from tests.protocol.pair import Pair, full_story
 
 MTUS = (23, 185, 247, 517)
 EXCHANGES = 300
 AIM_MS = 3.0
+STANDARD = (
+    "AuthenticationRequest",
+    "AuthenticationResponse",
+    "AuthenticationConfirm",
+    "ConfigurationRequest",
+    "ConfigurationResponse",
+    "ConfigurationResult",
+)
 NOW = Timestamp(1_750_000_000)
 
 
@@ -92,8 +101,28 @@ def report(title: str, story: Sequence[Message], reference: Reference) -> list[s
     return [*lines, "", f"  processor time, both ends  {spent:.2f} ms (aim: at most {AIM_MS:.0f} ms)", ""]
 
 
+def beside_wpa_supplicant() -> list[str]:
+    """Measure the same Wi-Fi, psk and no members, given by either side to the other."""
+    theirs_to_us, ours_to_them = play("wpa-configures-us"), play("we-configure-wpa-psk")
+    ours = _interleave(ours_to_them["sent"], theirs_to_us["sent"])
+    theirs = _interleave(theirs_to_us["received"], ours_to_them["received"])
+    lines = [
+        "The same Wi-Fi (psk, no members) beside wpa_supplicant 2.10",
+        f"  {'message':<26}{'ours':>8}{'theirs':>8}",
+    ]
+    lines += [f"  {name:<26}{mine:>8}{its:>8}" for name, mine, its in zip(STANDARD, ours, theirs, strict=True)]
+    return [*lines, "  (it adds a Connector and its signing key to every object)", ""]
+
+
+def _interleave(initiator: object, responder: object) -> list[int]:
+    if not isinstance(initiator, list) or not isinstance(responder, list):
+        raise TypeError("a scenario did not say what it sent")
+    return [octets for pair in zip(initiator, responder, strict=True) for octets in pair]
+
+
 def main() -> None:
     lines = report("Onboarding", onboarding(), R1) + report("Wi-Fi-only retry", retry(), RETRY)
+    lines += beside_wpa_supplicant()
     sys.stdout.write("\n".join(lines) + "\n")
 
 

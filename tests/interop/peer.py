@@ -31,6 +31,7 @@ class Link:
     def __init__(self, stream: socket.socket, connection: Connection) -> None:
         self.stream, self.connection = stream, connection
         self.sent: list[int] = []
+        self.received: list[int] = []
         stream.settimeout(_PATIENCE_S)
 
     def send(self, message: Message) -> None:
@@ -41,12 +42,15 @@ class Link:
 
     def wait(self, kind: type[E]) -> E:
         """Return the next event, which must be of this kind."""
+        octets = 0
         while True:
             chunk = self.stream.recv(100)  # small on purpose: messages come in pieces
             if not chunk:
                 raise EOFError("the peer closed the stream")
+            octets += len(chunk)
             for event in self.connection.receive(chunk, 0):
                 assert isinstance(event, kind), event
+                self.received.append(octets)
                 return event
 
     def silent(self, seconds: float) -> bool:

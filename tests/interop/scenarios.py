@@ -28,7 +28,7 @@ from onboarding_protocol.dpp import (
     Status,
 )
 from onboarding_protocol.members import DeviceStatement, Members
-from tests.interop import roles
+from tests.interop import roles, traps
 from tests.interop.peer import (
     Outcome,
     accept,
@@ -74,7 +74,8 @@ def wpa_configures_us(
             link.be_authenticated(ENROLLEE)
             response = link.enroll(ConfigurationRequest(samples.enrollee(members)))
             wpa.wait("DPP-CONF-SENT")
-    return show(response) | {"request_octets": link.sent[-2], "state": link.connection.state.name}
+    octets = {"sent": link.sent, "received": link.received}
+    return show(response) | octets | {"request_octets": link.sent[-2], "state": link.connection.state.name}
 
 
 def we_configure_wpa(
@@ -100,6 +101,8 @@ def we_configure_wpa(
         "statement": DeviceStatement.from_members(asked.request.members),
         "result": result.status.name,
         "response_octets": link.sent[-1],
+        "sent": link.sent,
+        "received": link.received,
         "waited": waited,
         "network": wpa.network_block(),
     }
@@ -169,6 +172,7 @@ ROLES = (
     roles.we_get_a_certificate,
     roles.the_page_configures,
     roles.the_page_enrolls,
+    traps.we_send_a_trap,
 )
 STATEMENT = samples.statement().to_members()
 SCENARIOS: dict[str, Callable[..., Outcome]] = {

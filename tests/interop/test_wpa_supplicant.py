@@ -1,9 +1,14 @@
 """Our wire against Debian's wpa_supplicant 2.10. Never skipped: without the program it fails and names the package."""
 
+import json
+
 import pytest
 
+from onboarding_protocol.dpp.json_document import encode_json
+from onboarding_protocol.errors import LocalProtocolError
 from tests.interop.play import play
 from tests.interop.scenarios import ODD_PASSPHRASE
+from tests.interop.traps import TRAPS
 from tests.protocol import samples
 
 
@@ -54,6 +59,18 @@ def test_a_standard_enrollee_takes_wifi_from_our_app(akm: str, management: str) 
     assert f"ssid={samples.SSID.hex()}" in block
     assert f'psk="{samples.PASSPHRASE}"' in block
     assert f"key_mgmt={management}" in block
+
+
+@pytest.mark.parametrize("trap", TRAPS)
+def test_what_its_parser_breaks_on_our_writer_refuses_or_writes_otherwise(trap: str) -> None:
+    text, read = TRAPS[trap]
+    assert play("we-send-a-trap", trap=trap)["read"] is read
+    try:
+        ours = encode_json({"/x": json.loads(text)})
+    except LocalProtocolError:
+        assert not read
+    else:
+        assert read or ours != f'{{"/x":{text}}}'.encode()
 
 
 @pytest.mark.parametrize(("scenario", "fewest"), [("grant", 1_400), ("large-grant", 3_300)])

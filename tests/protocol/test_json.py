@@ -242,3 +242,18 @@ def test_text_that_hostap_wrote_octet_by_octet_is_read_as_it_was_meant(written: 
     network = ConfigurationObject.from_json(decode_json(f'{{"wi-fi_tech":"infra",{discovery},{cred}}}'.encode()))
     assert network.ssid == meant.encode()
     assert network.credential.passphrase == f"{meant} {meant}"
+
+
+def test_more_tokens_than_a_known_parser_reads_are_not_written() -> None:
+    assert encode_json({"x": [1] * 498})
+    for document in ({"x": [1] * 499}, {"x": [[]] * 499}, {str(number): 0 for number in range(500)}):
+        with pytest.raises(LocalProtocolError, match="500"):
+            encode_json(document)
+
+
+def test_members_that_are_not_modelled_survive_and_never_replace_our_own() -> None:
+    document = {"name": "x", "wi-fi_tech": "infra", "netRole": "sta", "future": {"a": [1]}, "/net/example": "y"}
+    request = EnrolleeRequest.from_json(document)
+    assert request.members == {"future": {"a": [1]}, "/net/example": "y"}
+    assert request.to_json() == document
+    assert EnrolleeRequest("ours", members={"name": "theirs"}).to_json()["name"] == "ours"
