@@ -11,7 +11,7 @@ demo: $(VENV)/.installed ## take a factory-fresh device from its label to connec
 	@$(BIN)/python -m tests.world.demo $(ARGS)
 
 test: lint ## lint, then every test
-	@.ci/system-packages dbus-daemon mosquitto wpasupplicant iproute2 openssl
+	@.ci/system-packages dbus-daemon mosquitto wpasupplicant iproute2 openssl postgresql
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: $(VENV)/.installed ## ruff and mypy --strict

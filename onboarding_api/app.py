@@ -14,10 +14,17 @@ from onboarding_api.services.watching import StreamLimits
 from onboarding_api.storage.database import Database
 from onboarding_api.web.bodies import BODY_MAX_OCTETS
 from onboarding_api.web.health import health_views
+from onboarding_api.web.management.credentials import credential_views
+from onboarding_api.web.management.devices import device_views
+from onboarding_api.web.management.paths import install_rules
+from onboarding_api.web.management.tenants import tenant_views
 from onboarding_api.web.onboardings import onboarding_views
 from onboarding_api.web.problems import install_problems
 from onboarding_api.web.shapes import render_granted
 from onboarding_api.web.tokens import token_views
+
+DATABASE = "onboarding-database"
+"""Under this name the application keeps its database, for whoever ends it."""
 
 
 def wall_clock() -> Timestamp:
@@ -34,8 +41,9 @@ def create_app(
     hasher: PasswordHasher | None = None,
 ) -> Flask:
     """Build the application; the database must be upgraded and the key file readable."""
+    database = Database(config.database)
     registry = open_registry(
-        Database(config.database),
+        database,
         load_seal(config.key_file),
         config.issuer,
         limits or StreamLimits(config.streams),
@@ -45,10 +53,14 @@ def create_app(
         hasher=hasher,
     )
     app = Flask(__name__, static_folder=None)
+    app.extensions[DATABASE] = database
     app.config["MAX_CONTENT_LENGTH"] = BODY_MAX_OCTETS
     app.config["PROPAGATE_EXCEPTIONS"] = False
     install_problems(app, randomness)
     app.register_blueprint(health_views())
     app.register_blueprint(token_views(registry))
     app.register_blueprint(onboarding_views(registry))
+    for views in (tenant_views(registry), device_views(registry), credential_views(registry)):
+        install_rules(views, config.management_body_max)
+        app.register_blueprint(views)
     return app

@@ -14,5 +14,7 @@ class Config:
     """The key-encryption key, mode 0600."""
     issuer: str
     """`iss` of access tokens and assignments; devices pin it, so it never changes."""
+    management_body_max: int = 16_000
+    """Octets of a body on Hono's paths (its `hono.registry.http.maxPayloadSize`); 413 beyond."""
     streams: int = 16
     """Open event streams per process. Each holds a thread while it waits, see `serving.py`."""

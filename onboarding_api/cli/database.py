@@ -6,10 +6,9 @@ from pathlib import Path
 import click
 
 from onboarding_api.app import wall_clock
-from onboarding_api.cli.options import database_option, json_option, key_file_option, tell
+from onboarding_api.cli.options import database_option, json_option, key_file_option, open_database, tell
 from onboarding_api.key_file import create_key_file, load_seal
 from onboarding_api.services.signing_keys import ensure_signing_keys
-from onboarding_api.storage.database import Database
 from onboarding_api.storage.migrations import upgrade as upgrade_tables
 
 
@@ -24,7 +23,7 @@ def db() -> None:
 @json_option
 def upgrade(database: str, key_file: Path, as_json: bool) -> None:
     """Create or upgrade the tables, and make the keys that do not exist yet. Safe to repeat."""
-    opened = Database(database)
+    opened = open_database(database)
     revision = upgrade_tables(opened)
     created = create_key_file(key_file, os.urandom)
     ensure_signing_keys(opened, load_seal(key_file), os.urandom, wall_clock())

@@ -28,9 +28,16 @@ json_option = click.option("--json", "as_json", is_flag=True, envvar="ONBOARDING
 
 
 def current_database(url: str) -> Database:
-    """Open the registry; refuse one whose tables are not the newest."""
-    database = Database(url)
+    """Open the registry until the command ends; refuse one whose tables are not the newest."""
+    database = open_database(url)
     require_current(database)
+    return database
+
+
+def open_database(url: str) -> Database:
+    """Open a database until the command ends."""
+    database = Database(url)
+    click.get_current_context().call_on_close(database.close)
     return database
 
 

@@ -34,16 +34,33 @@ from onboarding_api.serving import serve as serve_forever
     type=click.IntRange(1, 1024),
     help="Open event streams per worker.",
 )
+@click.option(
+    "--management-body-max",
+    envvar="ONBOARDING_MANAGEMENT_BODY_MAX",
+    default=16_000,
+    show_default=True,
+    type=click.IntRange(1024, 1024 * 1024),
+    help="Octets of a body on /v1/tenants, /v1/devices and /v1/credentials.",
+)
 @json_option
-def serve(bind: str, database: str, key_file: Path, issuer: str, workers: int, streams: int, as_json: bool) -> None:
+def serve(
+    bind: str,
+    database: str,
+    key_file: Path,
+    issuer: str,
+    workers: int,
+    streams: int,
+    management_body_max: int,
+    as_json: bool,
+) -> None:
     """Answer HTTP until SIGTERM. Prints one line when connections are accepted."""
     host, port = _address(bind)
-    current_database(database).close()
+    current_database(database)
     load_seal(key_file)
     url = f"http://{bind}"
     told = {"event": "ready", "url": url, "pid": os.getpid()}
     serve_forever(
-        Config(database, key_file, issuer, streams),
+        Config(database, key_file, issuer, management_body_max, streams),
         host,
         port,
         workers,

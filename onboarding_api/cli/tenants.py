@@ -39,6 +39,24 @@ def create(
     tell(as_json, document, f"tenant {tenant_id} created; its devices are certified by {subject}")
 
 
+@tenant.command()
+@click.argument("tenant_id", metavar="TENANT")
+@click.option("--endpoint", required=True, help="Where the tenant's devices connect: mqtts://HOST:PORT.")
+@click.option("--endpoint-ca", type=click.File("rb"), help="PEM of the endpoint's private authority, a P-256 one.")
+@database_option
+@key_file_option
+@json_option
+def endpoint(
+    tenant_id: str, endpoint: str, endpoint_ca: BinaryIO | None, database: str, key_file: Path, as_json: bool
+) -> None:
+    """Say where a tenant's devices connect, also that of one which Hono's API created."""
+    tenants = Tenants(current_database(database), load_seal(key_file), os.urandom)
+    tenants.give_endpoint(
+        parse_tenant_id(tenant_id), endpoint, endpoint_ca.read() if endpoint_ca else None, wall_clock()
+    )
+    tell(as_json, {"id": tenant_id, "endpoint": endpoint}, f"devices of {tenant_id} connect to {endpoint} from now on")
+
+
 @tenant.command("list")
 @database_option
 @json_option
@@ -49,7 +67,7 @@ def list_tenants(database: str, as_json: bool) -> None:
         rows = [{"id": r.id, "endpoint": r.endpoint_url, "created_at": iso(r.created_at)} for r in records]
         click.echo(json.dumps(rows))
     for record in [] if as_json else records:
-        click.echo(f"{record.id}  {record.endpoint_url}  since {iso(record.created_at)}")
+        click.echo(f"{record.id}  {record.endpoint_url or 'no endpoint'}  since {iso(record.created_at)}")
 
 
 @tenant.command("ca")

@@ -3,7 +3,12 @@
 from dataclasses import dataclass, field
 from enum import Enum
 
-from onboarding_api.domain.errors import RoleRefusedError, UserRefusedError
+from onboarding_api.domain.errors import (
+    ManagementRefusedError,
+    RoleRefusedError,
+    TenantUnknownError,
+    UserRefusedError,
+)
 from onboarding_api.domain.identifiers import TenantId, UserId
 from onboarding_api.domain.ownership import Claimant
 
@@ -46,6 +51,22 @@ class Principal:
         if self.tenant is None:
             raise RoleRefusedError("this account belongs to no tenant, so it cannot own a device")
         return Claimant(self.tenant, self.user)
+
+    def require_operator(self) -> None:
+        """Refuse whoever does not run the service."""
+        if self.role is not Role.OPERATOR:
+            raise ManagementRefusedError("only an operator may do this")
+
+    def require_manager(self) -> None:
+        """Refuse who manages nothing."""
+        if self.role not in (Role.OPERATOR, Role.TENANT_ADMIN):
+            raise ManagementRefusedError("only operators and tenant administrators may do this")
+
+    def require_manager_of(self, tenant: TenantId) -> None:
+        """Refuse who does not manage this tenant; for another tenant's administrator it does not exist."""
+        self.require_manager()
+        if self.role is not Role.OPERATOR and self.tenant != tenant:
+            raise TenantUnknownError(f"there is no tenant {tenant}")
 
 
 def require_membership(role: Role, tenant: TenantId | None) -> None:

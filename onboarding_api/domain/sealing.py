@@ -1,4 +1,4 @@
-"""Private keys at rest: AES-256-GCM under the key-encryption key.
+"""Keys at rest: AES-256-GCM under the key-encryption key.
 
 The rule kept here: what a key is for and whose it is are authenticated with it, so that a sealed key moved to
 another row, tenant or purpose does not open.
@@ -31,21 +31,28 @@ class Seal:
 
     def close(self, secret: ec.EllipticCurvePrivateKey, purpose: str, subject: str, randomness: Randomness) -> bytes:
         """Return the sealed key: nonce, then ciphertext and tag."""
-        nonce = randomness(_NONCE_OCTETS)
         plain = secret.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-        return nonce + AESGCM(self.key).encrypt(nonce, plain, _binding(purpose, subject))
+        return self.close_octets(plain, purpose, subject, randomness)
 
     def open(self, sealed: bytes, purpose: str, subject: str) -> ec.EllipticCurvePrivateKey:
         """Return the key if it was sealed under this key-encryption key for exactly this purpose and subject."""
-        nonce, ciphertext = sealed[:_NONCE_OCTETS], sealed[_NONCE_OCTETS:]
-        try:
-            plain = AESGCM(self.key).decrypt(nonce, ciphertext, _binding(purpose, subject))
-        except InvalidTag as error:
-            raise SealBrokenError(f"the stored {purpose} key of {subject} does not open with this key file") from error
-        key = load_der_private_key(plain, password=None)
+        key = load_der_private_key(self.open_octets(sealed, purpose, subject), password=None)
         if not isinstance(key, ec.EllipticCurvePrivateKey):
             raise SealBrokenError(f"the stored {purpose} key of {subject} is not an elliptic-curve key")
         return key
+
+    def close_octets(self, plain: bytes, purpose: str, subject: str, randomness: Randomness) -> bytes:
+        """Return a sealed key that is no private key: nonce, then ciphertext and tag."""
+        nonce = randomness(_NONCE_OCTETS)
+        return nonce + AESGCM(self.key).encrypt(nonce, plain, _binding(purpose, subject))
+
+    def open_octets(self, sealed: bytes, purpose: str, subject: str) -> bytes:
+        """Return what was sealed for exactly this purpose and subject."""
+        nonce, ciphertext = sealed[:_NONCE_OCTETS], sealed[_NONCE_OCTETS:]
+        try:
+            return AESGCM(self.key).decrypt(nonce, ciphertext, _binding(purpose, subject))
+        except InvalidTag as error:
+            raise SealBrokenError(f"the stored {purpose} key of {subject} does not open with this key file") from error
 
 
 def _binding(purpose: str, subject: str) -> bytes:

@@ -7,6 +7,10 @@ from argon2 import PasswordHasher
 from onboarding_api.domain.identifiers import Clock, Randomness
 from onboarding_api.domain.sealing import Seal
 from onboarding_api.services.accounts import Accounts
+from onboarding_api.services.management.access import Access
+from onboarding_api.services.management.credentials import CredentialManagement
+from onboarding_api.services.management.devices import DeviceManagement
+from onboarding_api.services.management.tenants import TenantManagement
 from onboarding_api.services.onboardings import Onboardings
 from onboarding_api.services.registration import Registrar, Render
 from onboarding_api.services.signing_keys import open_signing_keys
@@ -26,6 +30,10 @@ class Registry:
     onboardings: Onboardings
     registrar: Registrar
     watching: Watching
+    access: Access
+    tenants: TenantManagement
+    devices: DeviceManagement
+    credentials: CredentialManagement
     clock: Clock
 
 
@@ -43,11 +51,17 @@ def open_registry(
     """Open the signing keys and join the services."""
     keys = open_signing_keys(database, seal)
     onboardings = Onboardings(database, randomness)
+    accounts = Accounts(database, randomness, hasher)
+    tokens = Tokens(issuer, keys.token, randomness)
     return Registry(
-        accounts=Accounts(database, randomness, hasher),
-        tokens=Tokens(issuer, keys.token, randomness),
+        accounts=accounts,
+        tokens=tokens,
         onboardings=onboardings,
         registrar=Registrar(database, Authorities(database, seal), keys, issuer, randomness, render),
         watching=Watching(onboardings, Changes(database), limits, clock),
+        access=Access(database, accounts, tokens, randomness),
+        tenants=TenantManagement(database, randomness),
+        devices=DeviceManagement(database, randomness),
+        credentials=CredentialManagement(database, seal, randomness),
         clock=clock,
     )

@@ -26,6 +26,7 @@ from onboarding_api.storage.tenants import (
     insert_authority,
     insert_tenant,
     list_tenants,
+    set_endpoint,
     tenant_exists,
 )
 from onboarding_protocol.assignment import TrustAnchor
@@ -46,6 +47,27 @@ class Tenants:
         """Create a tenant and its authority; `endpoint_ca` is the PEM of who vouches for the endpoint."""
         require_endpoint(endpoint_url)
         anchor = _read_anchor(endpoint_ca) if endpoint_ca else None
+        authority, sealed = self._new_authority(tenant, now)
+        version = Version(new_uuid(self._randomness))
+        with self._database.writing() as connection:
+            if tenant_exists(connection, tenant):
+                raise TenantExistsError(f"there is already a tenant {tenant}")
+            insert_tenant(connection, tenant, version, endpoint_url, anchor, now)
+            insert_authority(connection, sealed, now)
+        return authority
+
+    def give_endpoint(self, tenant: TenantId, endpoint_url: str, endpoint_ca: bytes | None, now: Timestamp) -> None:
+        """Say where a tenant's devices connect from now on; make its authority if it has none yet."""
+        require_endpoint(endpoint_url)
+        anchor = _read_anchor(endpoint_ca) if endpoint_ca else None
+        _, sealed = self._new_authority(tenant, now)
+        with self._database.writing() as connection:
+            if not set_endpoint(connection, tenant, endpoint_url, anchor):
+                raise TenantUnknownError(f"there is no tenant {tenant}")
+            if not authority_certificates(connection, tenant):
+                insert_authority(connection, sealed, now)
+
+    def _new_authority(self, tenant: TenantId, now: Timestamp) -> tuple[Authority, SealedAuthority]:
         key = ec.generate_private_key(ec.SECP256R1())
         serial = new_serial(self._randomness)
         authority = create_authority(AuthorityId(new_uuid(self._randomness)), tenant, key, serial, now)
@@ -56,13 +78,7 @@ class Tenants:
             certificate=authority.certificate.public_bytes(Encoding.DER),
             sealed_key=self._seal.close(key, _PURPOSE, tenant, self._randomness),
         )
-        version = Version(new_uuid(self._randomness))
-        with self._database.writing() as connection:
-            if tenant_exists(connection, tenant):
-                raise TenantExistsError(f"there is already a tenant {tenant}")
-            insert_tenant(connection, tenant, version, endpoint_url, anchor, now)
-            insert_authority(connection, sealed, now)
-        return authority
+        return authority, sealed
 
 
 class TenantDirectory:

@@ -1,11 +1,14 @@
 """User accounts. Names are unique across tenants, because nobody types a tenant to sign in."""
 
-from sqlalchemy import Connection, bindparam, insert, select
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, insert, select
 
 from onboarding_api.domain.accounts import Account, Role
 from onboarding_api.domain.identifiers import TenantId, Timestamp, UserId
 from onboarding_api.storage.tables import users
 
+_BY_ID = select(users).where(users.c.user_id == bindparam("wanted"))
 _BY_NAME = select(users).where(users.c.name == bindparam("wanted"))
 
 
@@ -24,7 +27,15 @@ def insert_account(connection: Connection, account: Account, now: Timestamp) -> 
 
 def find_account(connection: Connection, name: str) -> Account | None:
     """Return the account of this name."""
-    row = connection.execute(_BY_NAME, {"wanted": name}).one_or_none()
+    return _account(connection.execute(_BY_NAME, {"wanted": name}).one_or_none())
+
+
+def find_account_by_id(connection: Connection, user: UserId) -> Account | None:
+    """Return the account of this id."""
+    return _account(connection.execute(_BY_ID, {"wanted": user}).one_or_none())
+
+
+def _account(row: Row[tuple[Any, ...]] | None) -> Account | None:
     if row is None:
         return None
     tenant = None if row.tenant_id is None else TenantId(row.tenant_id)

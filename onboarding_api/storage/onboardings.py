@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, insert, select, update
 
+from onboarding_api.domain.errors import EndpointMissingError
 from onboarding_api.domain.identifiers import (
     AuthorityId,
     DeviceId,
@@ -43,16 +44,21 @@ _FIND = (
 )
 _BURN = update(onboardings).where(_MINE, onboardings.c.used_at.is_(None)).values(used_at=bindparam("now"))
 _HELD = (
-    select(hardware)
-    .join(
+    select(tenants.c.endpoint_url, owners.c.user_id, hardware)
+    .select_from(tenants)
+    .outerjoin(
+        hardware,
+        and_(hardware.c.key_hash == bindparam("key_hash"), hardware.c.tenant_id == tenants.c.tenant_id),
+    )
+    .outerjoin(
         owners,
-        and_(owners.c.tenant_id == hardware.c.tenant_id, owners.c.device_id == hardware.c.device_id),
+        and_(
+            owners.c.tenant_id == hardware.c.tenant_id,
+            owners.c.device_id == hardware.c.device_id,
+            owners.c.user_id == bindparam("user"),
+        ),
     )
-    .where(
-        hardware.c.key_hash == bindparam("key_hash"),
-        hardware.c.tenant_id == bindparam("tenant"),
-        owners.c.user_id == bindparam("user"),
-    )
+    .where(tenants.c.tenant_id == bindparam("tenant"))
 )
 _PROGRESS = (
     select(
@@ -99,10 +105,12 @@ def open_onboarding(
 
 
 def find_held(connection: Connection, claimant: Claimant, key_hash: HardwareId) -> DeviceView | None:
-    """Return the device this hardware is, if exactly this claimant holds it."""
+    """Return the device this hardware is, if exactly this claimant holds it; refuse a tenant without endpoint."""
     wanted = {"key_hash": key_hash, "tenant": claimant.tenant, "user": claimant.user}
     row = connection.execute(_HELD, wanted).one_or_none()
-    return None if row is None else _device(row)
+    if row is None or row.endpoint_url is None:
+        raise EndpointMissingError("the tenant has no endpoint yet, so its devices would have nowhere to connect")
+    return None if row.user_id is None else _device(row)
 
 
 def find_onboarding(connection: Connection, claimant: Claimant, onboarding: OnboardingId) -> Onboarding | None:

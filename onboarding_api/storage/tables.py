@@ -1,7 +1,8 @@
 """The tables, in the shape of Hono's tenants, devices and credentials plus what onboarding adds.
 
-Three rules are held here by the database itself: hardware is unique across tenants (`hardware.key_hash`), so is an
-operational key (`hardware.operational_key`), and an auth-id is unique within its tenant. Rows of a tenant go with
+Four rules are held here by the database itself: hardware is unique across tenants (`hardware.key_hash`), so is an
+operational key (`hardware.operational_key`), and an auth-id is unique within its tenant; and whoever trusts an
+authority of one name is one holder, a tenant or a trust anchor group (`trust_anchor_names`). Rows of a tenant go with
 it; `hardware` stays, so that its counters never run backwards. Moments are seconds since 1970, UTC.
 
 Tables of short rows with random keys have no rowid on SQLite: one page per insert instead of two.
@@ -21,6 +22,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    UniqueConstraint,
     text,
 )
 
@@ -33,6 +35,7 @@ metadata = MetaData(
 )
 
 _TENANT, _ID, _HASH = String(256), String(36), LargeBinary(32)
+_NAME, _HOLDER = String(512), String(264)
 
 
 def _tenant(**options: bool) -> "Column[str]":
@@ -52,7 +55,7 @@ tenants = Table(
     Column("version", _ID, nullable=False),
     Column("alias", _TENANT, unique=True),
     Column("document", JSON, nullable=False),
-    Column("endpoint_url", String(2048), nullable=False),
+    Column("endpoint_url", String(2048)),
     Column("anchor_name", LargeBinary),
     Column("anchor_key", LargeBinary(33)),
     Column("created_at", BigInteger, nullable=False),
@@ -80,6 +83,24 @@ Index(
     postgresql_where=_current,
 )
 Index("tenant_authorities_subject_dn", tenant_authorities.c.subject_dn)
+
+trust_anchor_names = Table(
+    "trust_anchor_names",
+    metadata,
+    Column("subject_dn", _NAME, primary_key=True),
+    Column("holder", _HOLDER, nullable=False),
+    UniqueConstraint("subject_dn", "holder"),
+)
+
+trust_anchors = Table(
+    "trust_anchors",
+    metadata,
+    _tenant(primary_key=True),
+    Column("subject_dn", _NAME, primary_key=True),
+    Column("holder", _HOLDER, nullable=False),
+    ForeignKeyConstraint(["subject_dn", "holder"], ["trust_anchor_names.subject_dn", "trust_anchor_names.holder"]),
+)
+Index("trust_anchors_name", trust_anchors.c.subject_dn, trust_anchors.c.holder)
 
 users = Table(
     "users",
@@ -115,6 +136,7 @@ credentials = Table(
     Column("auth_id", _TENANT, primary_key=True),
     Column("device_id", _TENANT, nullable=False),
     Column("document", JSON, nullable=False),
+    Column("position", Integer, nullable=False, server_default=text("0")),
     _device(),
     sqlite_with_rowid=False,
 )

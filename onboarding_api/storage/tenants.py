@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from onboarding_api.domain.hono import tenant_document
 from onboarding_api.domain.identifiers import AuthorityId, TenantId, Timestamp, Version
@@ -14,6 +14,11 @@ _ALL = select(tenants).order_by(tenants.c.tenant_id)
 _AUTHORITY = select(tenant_authorities).where(
     tenant_authorities.c.tenant_id == bindparam("tenant"),
     tenant_authorities.c.authority_id == bindparam("authority"),
+)
+_ENDPOINT = (
+    update(tenants)
+    .where(tenants.c.tenant_id == bindparam("tenant"))
+    .values(endpoint_url=bindparam("url"), anchor_name=bindparam("name"), anchor_key=bindparam("key"))
 )
 _CERTIFICATES = (
     select(tenant_authorities.c.tenant_id, tenant_authorities.c.certificate)
@@ -27,7 +32,8 @@ class TenantRecord:
     """A tenant as an operator lists it."""
 
     id: TenantId
-    endpoint_url: str
+    endpoint_url: str | None
+    """None for a tenant that Hono's API created and that has not been given one."""
     endpoint_anchored: bool
     created_at: Timestamp
 
@@ -68,6 +74,15 @@ def insert_tenant(
         "created_at": now,
     }
     connection.execute(insert(tenants), row)
+
+
+def set_endpoint(
+    connection: Connection, tenant: TenantId, endpoint_url: str, anchor: tuple[bytes, bytes] | None
+) -> bool:
+    """Say where a tenant's devices connect from now on; tell whether the tenant exists."""
+    name, key = anchor or (None, None)
+    change = {"tenant": tenant, "url": endpoint_url, "name": name, "key": key}
+    return connection.execute(_ENDPOINT, change).rowcount == 1
 
 
 def insert_authority(connection: Connection, authority: SealedAuthority, now: Timestamp) -> None:

@@ -1,7 +1,8 @@
 """Problem documents (RFC 9457), and the one mapping from errors to them.
 
 The rules kept here: every error answer is application/problem+json; what is not in the table is a bug, is logged
-with its traceback under a request id, and nothing of its text leaves the process.
+with its traceback under a request id, and nothing of its text leaves the process. On Hono's paths the document also
+has Hono's member `error`.
 """
 
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from onboarding_api.domain import errors
 from onboarding_api.domain.errors import RegistryError
 from onboarding_api.domain.identifiers import Randomness
 from onboarding_api.web import refusals
+from onboarding_api.web.management.paths import is_management
 
 _log = structlog.get_logger()
 
@@ -47,7 +49,23 @@ PROBLEMS: dict[type[RegistryError], Problem] = {
     errors.KeyAlreadyRegisteredError: Problem("key-already-registered", _S.CONFLICT, "Key already registered"),
     errors.ResetsBehindError: Problem("resets-behind", _S.CONFLICT, "Reset counter went backwards"),
     errors.ConcurrentChangeError: Problem("concurrent-change", _S.CONFLICT, "Changed at the same time"),
+    errors.DatabaseUnreachableError: Problem("database-unreachable", _S.SERVICE_UNAVAILABLE, "No database"),
     errors.TooManyStreamsError: Problem("too-many-streams", _S.SERVICE_UNAVAILABLE, "Too many open streams"),
+    errors.EndpointMissingError: Problem("endpoint-missing", _S.CONFLICT, "Tenant has no endpoint"),
+    errors.ManagementRefusedError: Problem("management-refused", _S.FORBIDDEN, "Not allowed for this account"),
+    errors.IdentifierRefusedError: Problem("identifier-refused", _S.BAD_REQUEST, "Not an id"),
+    errors.DocumentRefusedError: Problem("document-refused", _S.BAD_REQUEST, "Document refused"),
+    errors.TenantUnknownError: Problem("tenant-unknown", _S.NOT_FOUND, "No such tenant"),
+    errors.DeviceUnknownError: Problem("device-unknown", _S.NOT_FOUND, "No such device"),
+    errors.NothingFoundError: Problem("nothing-found", _S.NOT_FOUND, "Nothing found"),
+    errors.TenantExistsError: Problem("tenant-exists", _S.CONFLICT, "Tenant exists"),
+    errors.AliasTakenError: Problem("alias-taken", _S.CONFLICT, "Alias taken"),
+    errors.TrustAnchorTakenError: Problem("trust-anchor-taken", _S.CONFLICT, "Trust anchor taken"),
+    errors.DeviceExistsError: Problem("device-exists", _S.CONFLICT, "Device exists"),
+    errors.CredentialTakenError: Problem("credential-taken", _S.CONFLICT, "Credentials taken"),
+    errors.LimitReachedError: Problem("limit-reached", _S.FORBIDDEN, "Limit reached"),
+    errors.VersionMismatchError: Problem("version-mismatch", _S.PRECONDITION_FAILED, "Not in this version"),
+    refusals.ContentTypeRefusedError: Problem("content-type", _S.BAD_REQUEST, "Not JSON"),
     refusals.MediaTypeError: Problem("media-type", _S.UNSUPPORTED_MEDIA_TYPE, "Not JSON"),
     refusals.BodyMissingError: Problem("body-missing", _S.BAD_REQUEST, "No body"),
     refusals.BodyRefusedError: Problem("body-refused", _S.BAD_REQUEST, "Body refused"),
@@ -81,7 +99,9 @@ def _refuse(error: RegistryError) -> Response:
         raise error
     response = _answer(problem, str(error), error.remedy, error.facts)
     if problem.status is _S.UNAUTHORIZED:
-        response.headers["WWW-Authenticate"] = 'Bearer realm="onboarding"'
+        if is_management():
+            response.headers.add("WWW-Authenticate", 'Basic realm="Hono", charset="UTF-8"')
+        response.headers.add("WWW-Authenticate", 'Bearer realm="onboarding"')
     if isinstance(error, errors.TooManyStreamsError):
         response.headers["Retry-After"] = str(error.retry_after_s)
     return response
@@ -106,6 +126,8 @@ def _answer(problem: Problem, detail: str, remedy: str, facts: object) -> Respon
         "detail": detail,
         "remedy": remedy,
     }
+    if is_management():
+        document["error"] = detail
     if isinstance(facts, dict):
         document |= facts
     return Response(msgspec.json.encode(document), problem.status, content_type="application/problem+json")

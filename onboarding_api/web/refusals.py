@@ -11,6 +11,12 @@ class MediaTypeError(RegistryError):
     remedy = "Send Content-Type: application/json."
 
 
+class ContentTypeRefusedError(RegistryError):
+    """The body is not declared as JSON, on a path where Hono tells that as 400."""
+
+    remedy = "Send Content-Type: application/json."
+
+
 class BodyMissingError(RegistryError):
     """There is no body."""
 

@@ -1,6 +1,7 @@
 """Who takes part: a device with its label and keys, a user with a token, and an API whose clock can be moved."""
 
 import base64
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,15 +9,17 @@ from typing import Any
 from argon2 import PasswordHasher
 from cryptography.hazmat.primitives.asymmetric import ec
 from flask.testing import FlaskClient
+from sqlalchemy import text
 from werkzeug.test import TestResponse
 
-from onboarding_api.app import create_app
+from onboarding_api.app import DATABASE, create_app
 from onboarding_api.config import Config
 from onboarding_api.domain.identifiers import DeviceId, DeviceKey, TenantId, Timestamp
 from onboarding_api.services.contacts import Contacts
 from onboarding_api.services.watching import StreamLimits
 from onboarding_api.storage.contacts import Contact
 from onboarding_api.storage.database import Database
+from onboarding_api.storage.tables import metadata
 from onboarding_protocol.assignment import verify_assignment
 from onboarding_protocol.bootstrapping import BootstrappingKey
 from onboarding_protocol.identity import create_signing_request, sign_label_proof
@@ -114,7 +117,7 @@ class Api:
     def __init__(self, folder: Path, limits: StreamLimits | None = None) -> None:
         self.folder = folder
         self.now = NOON
-        self.database_url = f"sqlite:///{folder}/registry.db"
+        self.database_url = database_url(folder)
         self.key_file = folder / "registry.key"
         config = Config(self.database_url, self.key_file, ISSUER)
         self.app = create_app(config, clock=self.clock, limits=limits, hasher=QUICK_HASHER)
@@ -135,11 +138,30 @@ class Api:
 
     def rows(self, sql: str, **parameters: object) -> list[tuple[Any, ...]]:
         with self.database.reading() as connection:
-            return [tuple(row) for row in connection.exec_driver_sql(sql, parameters)]
+            return [tuple(row) for row in connection.execute(text(sql), parameters)]
 
     def count(self, table: str) -> int:
         number: int = self.rows(f"SELECT count(*) FROM {table}")[0][0]
         return number
+
+    def stored(self) -> bytes:
+        """Everything that is in the database, as octets."""
+        if self.database.is_sqlite:
+            return b"".join(path.read_bytes() for path in sorted(self.folder.glob("registry.db*")))
+        values = [value for table in metadata.tables for row in self.rows(f"SELECT * FROM {table}") for value in row]
+        return b"\n".join(value if isinstance(value, bytes) else str(value).encode() for value in values)
+
+    def close(self) -> None:
+        self.database.close()
+        self.app.extensions[DATABASE].close()
+        for thread in threading.enumerate():
+            if thread.name == "database-changes":
+                thread.join(5)
+
+
+def database_url(folder: Path) -> str:
+    """Where the registry of a folder keeps its tables."""
+    return (folder / "database.url").read_text()
 
 
 def sequence(registered: Json) -> int:

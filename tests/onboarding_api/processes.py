@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.onboarding_api.actors import PASSWORD, FactoryDevice, Json
+from tests.onboarding_api.actors import PASSWORD, FactoryDevice, Json, database_url
 from tests.world.process import Process
 from tests.world.world import free_port
 
@@ -18,7 +18,7 @@ PROGRAM = Path(sys.executable).parent / "onboarding-api"
 @asynccontextmanager
 async def serving(folder: Path, *options: str, port: int | None = None) -> AsyncIterator[tuple[Process, str]]:
     address = f"127.0.0.1:{port or free_port()}"
-    where = ["--database", f"sqlite:///{folder}/registry.db", "--key-file", str(folder / "registry.key")]
+    where = ["--database", database_url(folder), "--key-file", str(folder / "registry.key")]
     command: list[str | Path] = [PROGRAM, "serve", "--bind", address, *where, "--issuer", "test", "--json", *options]
     process = await Process.start("api", command, folder)
     try:

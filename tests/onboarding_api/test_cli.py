@@ -14,10 +14,10 @@ from onboarding_api.cli import main, onboarding_api
 class Shell:
     """Commands over one registry, configured by variables alone."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, database: str) -> None:
         self.folder = folder
         self.variables = {
-            "ONBOARDING_DATABASE": f"sqlite:///{folder}/registry.db",
+            "ONBOARDING_DATABASE": database,
             "ONBOARDING_KEY_FILE": str(folder / "registry.key"),
         }
 
@@ -31,8 +31,8 @@ class Shell:
 
 
 @pytest.fixture
-def shell(tmp_path: Path) -> Shell:
-    return Shell(tmp_path)
+def shell(tmp_path: Path, empty_url: str) -> Shell:
+    return Shell(tmp_path, empty_url)
 
 
 def test_from_nothing_to_a_user_who_can_sign_in(shell: Shell) -> None:
@@ -70,6 +70,17 @@ def test_the_trust_bundle_holds_each_tenants_authority(shell: Shell) -> None:
     assert [each.subject.rfc4514_string() for each in everyone] == ["O=acme", "O=globex"]
     assert one == everyone[:1]
     assert [each["id"] for each in json.loads(shell.ok("tenant", "list", "--json"))] == ["acme", "globex"]
+
+
+def test_a_tenant_can_be_given_another_endpoint(shell: Shell) -> None:
+    shell.ok("db", "upgrade")
+    shell.ok("tenant", "create", "acme", "--endpoint", "mqtts://old.example:8883")
+    authority = shell.ok("tenant", "ca", "acme")
+    given = json.loads(shell.ok("tenant", "endpoint", "acme", "--endpoint", "mqtts://new.example:8883", "--json"))
+    assert given == {"id": "acme", "endpoint": "mqtts://new.example:8883"}
+    assert [each["endpoint"] for each in json.loads(shell.ok("tenant", "list", "--json"))] == [given["endpoint"]]
+    assert shell.ok("tenant", "ca", "acme") == authority
+    assert shell.run("tenant", "endpoint", "nobody", "--endpoint", "mqtts://new.example:8883").exit_code != 0
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import base64
 
+import psycopg
 import pytest
 
 from tests.onboarding_api.actors import Api, FactoryDevice, User, document, expect_problem
@@ -89,5 +90,17 @@ def test_what_nobody_foresaw_is_logged_and_not_told(
     assert "hardware" not in response.text
     logged = "".join(capfd.readouterr())
     assert problem["request"] in logged
-    assert "no such table" in logged
+    assert "no such table" in logged or "does not exist" in logged
     assert document(response)["detail"] == "Something went wrong on our side; it has been logged."
+
+
+def test_a_lost_database_connection_is_told_once_and_replaced(api: Api, ann: User, device: FactoryDevice) -> None:
+    if api.database.is_sqlite:
+        return
+    opened = ann.open(device)
+    with psycopg.connect(api.database_url.replace("+psycopg", ""), autocommit=True) as other:
+        other.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND usename = user"
+        )
+    expect_problem(ann.get(f"/v1/onboardings/{opened['id']}"), 503, "database-unreachable")
+    assert ann.read(opened)["state"] == "open"

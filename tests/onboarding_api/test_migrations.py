@@ -1,6 +1,7 @@
 """The schema: what the migrations make is what the tables say, and nothing else is served."""
 
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -11,10 +12,21 @@ from onboarding_api.storage.database import Database
 from onboarding_api.storage.migrations import require_current, upgrade
 from onboarding_api.storage.tables import metadata
 
+_KEY = "'" + "k" * 32 + "'"
+OLD_ROWS = [
+    "INSERT INTO tenants (tenant_id, version, alias, document, endpoint_url, created_at)"
+    " VALUES ('acme', 'v1', 'the-acme', '{\"enabled\": true}', 'mqtts://broker:8883', 1)",
+    "INSERT INTO users VALUES ('u1', 'acme', 'ann', 'owner', 'hash', 1)",
+    "INSERT INTO devices VALUES ('acme', 'd1', 'v1', 'v2', '{}', 1, NULL, false, false)",
+    "INSERT INTO credentials VALUES ('acme', 'x509-cert', 'CN=d1,O=acme', 'd1', '{\"secrets\": [{}]}')",
+    f"INSERT INTO hardware VALUES ({_KEY}, 'acme', 'd1', 'assigned', {_KEY}, 7, 1, 1, NULL, NULL, NULL, NULL, false)",
+]
+
 
 @pytest.fixture
-def empty(tmp_path: Path) -> Database:
-    return Database(f"sqlite:///{tmp_path}/empty.db")
+def empty(empty_url: str) -> Iterator[Database]:
+    with closing(Database(empty_url)) as database:
+        yield database
 
 
 def test_the_migrations_make_exactly_the_tables(empty: Database) -> None:
@@ -42,7 +54,11 @@ def test_a_database_of_another_revision_is_refused(empty: Database) -> None:
         require_current(empty)
 
 
-def test_commits_are_durable_and_foreign_keys_hold(empty: Database) -> None:
+def test_commits_are_durable_and_foreign_keys_hold(empty: Database, kind: str) -> None:
+    if kind == "postgresql":
+        with empty.writing() as connection:
+            assert connection.exec_driver_sql("SELECT current_setting('transaction_isolation')").scalar()
+        return
     with empty.writing() as connection:
         pragmas = [
             connection.exec_driver_sql(f"PRAGMA {name}").scalar()
@@ -51,7 +67,36 @@ def test_commits_are_durable_and_foreign_keys_hold(empty: Database) -> None:
     assert pragmas == [2, 1, "wal"]
 
 
-@pytest.mark.parametrize("url", ["nonsense", "sqlite://", "sqlite:////nowhere/at/all/x.db"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nonsense",
+        "sqlite://",
+        "sqlite:////nowhere/at/all/x.db",
+        "nosuch://x/y",
+        "postgresql+psycopg://x@/y?host=/nowhere",
+    ],
+)
 def test_a_database_that_cannot_be_used_is_refused(url: str) -> None:
     with pytest.raises(DatabaseUnusableError):
         require_current(Database(url))
+
+
+def test_what_r0001_held_is_there_after_the_upgrade(empty: Database) -> None:
+    upgrade(empty, "r0001")
+    with empty.writing() as connection:
+        for statement in OLD_ROWS:
+            connection.exec_driver_sql(statement)
+    with pytest.raises(SchemaOutdatedError, match="r0001"):
+        require_current(empty)
+    assert upgrade(empty) == "r0002"
+    require_current(empty)
+    with empty.reading() as connection:
+        (tenant,) = connection.exec_driver_sql("SELECT tenant_id, endpoint_url, alias FROM tenants").all()
+        (credential,) = connection.exec_driver_sql("SELECT device_id, auth_id, position FROM credentials").all()
+        (hardware,) = connection.exec_driver_sql("SELECT tenant_id, device_id, resets FROM hardware").all()
+        assert connection.exec_driver_sql("SELECT name FROM users").scalars().all() == ["ann"]
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    assert tuple(tenant) == ("acme", "mqtts://broker:8883", "the-acme")
+    assert tuple(credential) == ("d1", "CN=d1,O=acme", 0)
+    assert tuple(hardware) == ("acme", "d1", 7)

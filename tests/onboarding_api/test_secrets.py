@@ -9,10 +9,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from onboarding_api.domain.accounts import Account, Role
 from onboarding_api.domain.errors import KeyFileRefusedError, SealBrokenError
 from onboarding_api.domain.identifiers import TenantId, UserId
+from onboarding_api.domain.management.credentials import Credential
+from onboarding_api.domain.management.secrets import _Password, _PreSharedKey
 from onboarding_api.domain.sealing import Seal
 from onboarding_api.key_file import create_key_file, load_seal
 from onboarding_api.services.signing_keys import SigningKeys, open_signing_keys
 from onboarding_api.services.tenants import Authorities
+from onboarding_api.storage.credentials import CredentialSet
 from onboarding_api.storage.signing_keys import SealedSigningKey
 from onboarding_api.storage.tenants import SealedAuthority
 from onboarding_api.web.bodies import SignInBody
@@ -25,7 +28,7 @@ def test_no_private_key_can_be_read_in_the_database(api: Api, ann: User, device:
     ((identifier,),) = api.rows("SELECT authority_id FROM tenant_authorities WHERE tenant_id = 'acme'")
     authority = Authorities(api.database, seal).get(TenantId("acme"), identifier)
     keys = open_signing_keys(api.database, seal)
-    stored = b"".join(path.read_bytes() for path in sorted(api.folder.glob("registry.db*")))
+    stored = api.stored()
     for key in (authority.key, keys.assignment, keys.token):
         secret = key.private_numbers().private_value.to_bytes(32, "big")
         assert secret not in stored
@@ -80,6 +83,10 @@ def test_no_value_shows_its_secret() -> None:
         SealedAuthority("a", "acme", "", b"", secret),  # type: ignore[arg-type]
         Account(UserId("u"), "ann", None, Role.OPERATOR, secret.decode()),
         SignInBody("ann", secret.decode()),
+        Credential("psk", "a", {"secrets": [{"key": secret.decode()}]}),
+        CredentialSet({}, None, [Credential("psk", "a", {"secrets": [{"key": secret.decode()}]})]),
+        _Password(pwd_plain=secret.decode(), pwd_hash=secret.decode()),
+        _PreSharedKey(key=secret.decode()),
         SigningKeys(key, key, ()),
     ]
     for value in shown:

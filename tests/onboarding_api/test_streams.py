@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,11 @@ from tests.onboarding_api.actors import Api, FactoryDevice, Json, User, expect_p
 
 
 def events(response: TestResponse) -> Iterator[Json | None]:
-    for octets in response.iter_encoded():
-        text = octets.decode()
-        assert text.endswith("\n\n")
-        yield json.loads(text.partition("data: ")[2]) if text.startswith("event: onboarding\n") else None
+    with closing(response):
+        for octets in response.iter_encoded():
+            text = octets.decode()
+            assert text.endswith("\n\n")
+            yield json.loads(text.partition("data: ")[2]) if text.startswith("event: onboarding\n") else None
 
 
 def follow(user: User, opened: Json) -> TestResponse:
@@ -47,8 +49,10 @@ def test_a_stream_of_what_is_over_says_so_and_ends(api: Api, ann: User, device: 
 
 
 @pytest.fixture
-def impatient(folder: Path) -> Api:
-    return Api(folder, StreamLimits(count=2, life_s=60, keep_alive_s=0.05))
+def impatient(folder: Path) -> Iterator[Api]:
+    api = Api(folder, StreamLimits(count=2, life_s=60, keep_alive_s=0.05))
+    yield api
+    api.close()
 
 
 def test_a_silent_stream_is_kept_alive_and_ends_after_its_time(impatient: Api, device: FactoryDevice) -> None:

@@ -246,7 +246,12 @@ def test_text_that_hostap_wrote_octet_by_octet_is_read_as_it_was_meant(written: 
 
 def test_more_tokens_than_a_known_parser_reads_are_not_written() -> None:
     assert encode_json({"x": [1] * 498})
-    for document in ({"x": [1] * 499}, {"x": [[]] * 499}, {str(number): 0 for number in range(500)}):
+    too_many: list[dict[str, object]] = [
+        {"x": [1] * 499},
+        {"x": [[]] * 499},
+        {str(number): 0 for number in range(500)},
+    ]
+    for document in too_many:
         with pytest.raises(LocalProtocolError, match="500"):
             encode_json(document)
 

@@ -12,13 +12,13 @@ from onboarding_api.domain.errors import DatabaseUnusableError, SchemaOutdatedEr
 from onboarding_api.storage.database import Database
 
 
-def upgrade(database: Database) -> str:
-    """Bring the tables to the newest revision, in one transaction; return that revision."""
+def upgrade(database: Database, revision: str = "head") -> str:
+    """Bring the tables to the newest revision, or an older one, in one transaction; return the newest."""
     configuration = _configuration()
     try:
         with database.writing() as connection:
             configuration.attributes["connection"] = connection
-            command.upgrade(configuration, "head")
+            command.upgrade(configuration, revision)
     except OperationalError as error:
         raise DatabaseUnusableError(f"the database cannot be upgraded: {error.orig}") from error
     return _head(configuration)

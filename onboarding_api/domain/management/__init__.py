@@ -1,0 +1,1 @@
+"""Eclipse Hono's tenants, devices and credentials: their documents, checked and normalised. Pure."""

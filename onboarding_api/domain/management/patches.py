@@ -1,0 +1,60 @@
+"""Replacing a device's credentials, and keeping the secrets that are named by their id.
+
+The rules kept here (Hono's "patch mode"): without any id the new set replaces the old one. With one, a secret whose
+id is stored keeps its confidential part unless it brings another; everything else of it is replaced, and what is not
+mentioned is gone. In the end every secret has an id, and none lacks the part that makes it a secret.
+"""
+
+from collections.abc import Sequence
+
+from onboarding_api.domain.errors import DocumentRefusedError
+from onboarding_api.domain.hono import X509_CERT, Document
+from onboarding_api.domain.management.credentials import CONFIDENTIAL, SEALED_KEY, Credential
+from onboarding_api.domain.management.documents import NewId
+from onboarding_api.domain.management.secrets import HASHED_PASSWORD, PSK, RPK
+
+_KEPT = {**CONFIDENTIAL, RPK: ("key", "algorithm")}
+_ESSENTIAL = {HASHED_PASSWORD: ("pwd-plain", "pwd-hash"), PSK: ("key", SEALED_KEY), RPK: ("key",)}
+_METADATA = ("id", "enabled", "not-before", "not-after", "comment")
+
+
+def merge_credentials(stored: Sequence[Credential], requested: Sequence[Credential], new_id: NewId) -> list[Credential]:
+    """Return the set that `requested` makes of `stored`."""
+    if any("id" in secret for credential in requested for secret in credential.secrets):
+        if not stored:
+            raise DocumentRefusedError("", "names a secret by its id, but the device has no credentials")
+        by_name = {(each.type, each.auth_id): each for each in stored}
+        requested = [_inherit(each, by_name.get((each.type, each.auth_id))) for each in requested]
+    return [_complete(each, new_id) for each in requested]
+
+
+def _inherit(requested: Credential, stored: Credential | None) -> Credential:
+    if stored is None:
+        return requested
+    known = {secret["id"]: secret for secret in stored.secrets}
+    secrets = []
+    for secret in requested.secrets:
+        if "id" in secret and secret["id"] not in known:
+            raise DocumentRefusedError("secrets.id", f"{requested.auth_id} has no secret of this id")
+        secrets.append(_keep(requested.type, secret, known[secret["id"]]) if "id" in secret else secret)
+    return requested.with_secrets(secrets)
+
+
+def _keep(kind: str, secret: Document, stored: Document) -> Document:
+    """Return the secret with the stored one's confidential members, unless it has its own."""
+    if kind == X509_CERT:
+        return secret
+    if kind in _KEPT:
+        kept = {name: stored[name] for name in _KEPT[kind] if name in stored}
+    else:
+        kept = {name: value for name, value in stored.items() if name not in _METADATA}
+    essential = _ESSENTIAL.get(kind, tuple(name for name in secret if name not in _METADATA))
+    return secret if any(name in secret for name in essential) else kept | secret
+
+
+def _complete(credential: Credential, new_id: NewId) -> Credential:
+    for secret in credential.secrets:
+        essential = _ESSENTIAL.get(credential.type)
+        if essential and not any(name in secret for name in essential):
+            raise DocumentRefusedError(f"secrets.{essential[0]}", f"a secret of {credential.auth_id} holds nothing")
+    return credential.with_secrets([{"id": new_id()} | secret for secret in credential.secrets])

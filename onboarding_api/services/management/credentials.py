@@ -1,0 +1,104 @@
+"""Credentials by Hono's API.
+
+The rules kept here: a plain password is hashed before the turn to write is taken and is stored nowhere; a pre-shared
+key is sealed for its tenant, auth-id and secret, so that it opens nowhere else; the whole set is replaced or nothing.
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+import bcrypt
+
+from onboarding_api.domain.accounts import Principal
+from onboarding_api.domain.errors import DeviceUnknownError, LimitReachedError, TenantUnknownError
+from onboarding_api.domain.hono import Document
+from onboarding_api.domain.identifiers import DeviceKey, Randomness, TenantId, Version, new_uuid
+from onboarding_api.domain.management.credentials import SEALED_KEY, Credential, read_credentials
+from onboarding_api.domain.management.documents import read_base64, write_base64
+from onboarding_api.domain.management.patches import merge_credentials
+from onboarding_api.domain.management.secrets import BCRYPT, BCRYPT_COST_MAX, HASHED_PASSWORD, PSK
+from onboarding_api.domain.management.tenants import TenantState
+from onboarding_api.domain.management.versions import Precondition
+from onboarding_api.domain.sealing import Seal
+from onboarding_api.services.management.attempts import expect, until_settled
+from onboarding_api.storage.credentials import CredentialSet, find_credentials, replace_credentials
+from onboarding_api.storage.database import Database
+
+_HASHING_AT_ONCE = 2
+_PURPOSE = "pre-shared key"
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialManagement:
+    """Reads and replaces the credentials of devices."""
+
+    database: Database
+    seal: Seal
+    randomness: Randomness
+    hashing: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(_HASHING_AT_ONCE))
+
+    def read(self, principal: Principal, key: DeviceKey) -> tuple[Sequence[Credential], Version]:
+        """Return a device's credentials and the version of the set."""
+        principal.require_manager_of(key.tenant)
+        found, version = self._find(key)
+        return found.credentials, version
+
+    def replace(self, principal: Principal, key: DeviceKey, document: object, precondition: Precondition) -> Version:
+        """Replace a device's credentials, keeping the secrets that the request names by id."""
+        principal.require_manager_of(key.tenant)
+        successor = Version(new_uuid(self.randomness))
+
+        def attempt() -> Version:
+            found, version = self._find(key)
+            tenant = TenantState(key.tenant, version, found.tenant_document)
+            anchors = cast("Sequence[Document]", tenant.body.get("trusted-ca", []))
+            requested = read_credentials(document, anchors)
+            precondition.require(version)
+            _require_room(tenant, requested)
+            merged = merge_credentials(found.credentials, requested, lambda: new_uuid(self.randomness))
+            protected = [self._protect(key.tenant, each) for each in merged]
+            with self.database.writing() as connection:
+                expect(replace_credentials(connection, key, version, successor, protected))
+            return successor
+
+        return until_settled(attempt)
+
+    def _find(self, key: DeviceKey) -> tuple[CredentialSet, Version]:
+        with self.database.reading() as connection:
+            found = find_credentials(connection, key)
+        if found is None:
+            raise TenantUnknownError(f"there is no tenant {key.tenant}")
+        if found.version is None:
+            raise DeviceUnknownError(f"there is no device {key.device}")
+        return found, found.version
+
+    def _protect(self, tenant: TenantId, credential: Credential) -> Credential:
+        return credential.with_secrets([self._protect_secret(tenant, credential, each) for each in credential.secrets])
+
+    def _protect_secret(self, tenant: TenantId, credential: Credential, secret: Document) -> Document:
+        if credential.type == PSK and "key" in secret:
+            rest = {name: value for name, value in secret.items() if name != "key"}
+            key = read_base64("key", str(secret["key"]))
+            sealed = self.seal.close_octets(key, _PURPOSE, psk_subject(tenant, credential, secret), self.randomness)
+            return rest | {SEALED_KEY: write_base64(sealed)}
+        if credential.type == HASHED_PASSWORD and "pwd-plain" in secret:
+            rest = {name: value for name, value in secret.items() if name != "pwd-plain"}
+            return rest | {"pwd-hash": self._hash(str(secret["pwd-plain"])), "hash-function": BCRYPT}
+        return secret
+
+    def _hash(self, password: str) -> str:
+        with self.hashing:
+            return bcrypt.hashpw(password.encode(), bcrypt.gensalt(BCRYPT_COST_MAX, b"2a")).decode("ascii")
+
+
+def psk_subject(tenant: TenantId, credential: Credential, secret: Document) -> str:
+    """Return what a sealed pre-shared key is bound to."""
+    return f"{tenant}\0{credential.auth_id}\0{secret['id']}"
+
+
+def _require_room(tenant: TenantState, requested: Sequence[Credential]) -> None:
+    limit = tenant.limit("max-credentials-per-device")
+    if limit is not None and len(requested) > limit:
+        raise LimitReachedError(f"a device of this tenant may have no more than {limit} credentials")

@@ -1,0 +1,170 @@
+"""Searching in documents, in SQLite's and in PostgreSQL's words.
+
+The rules kept here: a filter compares type and value exactly; `*` and `?` are the only wildcards; several filters all
+must match, also on one member; what has no such member is found by no filter and sorted first. An entity without
+`enabled` is enabled, because that is what it means.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Connection,
+    Numeric,
+    Row,
+    Select,
+    Table,
+    Text,
+    case,
+    cast,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from onboarding_api.domain.management.search import Filter, Found, Order, Pointer, Search
+
+Condition = ColumnElement[bool]
+Anything = ColumnElement[Any]
+_ISO_SQLITE, _ISO_POSTGRESQL = "%Y-%m-%dT%H:%M:%SZ", 'YYYY-MM-DD"T"HH24:MI:SS"Z"'
+_INTEGER_MAX = 2**63
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """A table that can be searched: its id, and the columns that look like members of the document."""
+
+    table: Table
+    id: "ColumnElement[str]"
+    columns: Mapping[Pointer, Anything]
+
+
+def run_search(
+    connection: Connection, searched: Searched, search: Search, limits: Sequence[Condition]
+) -> Found[Row[tuple[Any, ...]]]:
+    """Return how many rows match, and those of the page."""
+    dialect = connection.dialect.name
+    conditions = [*limits, *(_condition(dialect, searched, each) for each in search.filters)]
+    total = connection.execute(select(func.count()).select_from(searched.table).where(*conditions)).scalar_one()
+    if not total:
+        return Found(0, [])
+    page: Select[tuple[Any, ...]] = select(searched.table).where(*conditions)
+    for order in search.orders:
+        page = page.order_by(*_ordering(dialect, searched, order))
+    page = page.order_by(_bytewise(dialect, searched.id)).limit(search.page_size)
+    return Found(total, connection.execute(page.offset(search.page_index * search.page_size)).all())
+
+
+def array_texts(dialect: str, document: Anything, member: str, *limits: Condition) -> Select[tuple[str]]:
+    """Return all texts in the arrays that documents have as this member."""
+    if dialect == "sqlite":
+        each = func.json_each(document, f'$."{member}"').table_valued("value")
+        return select(each.c.value).select_from(document.table.join(each, true())).where(*limits)
+    each = func.jsonb_array_elements_text(
+        func.coalesce(cast(document, JSONB).op("->")(member), literal([], JSONB))
+    ).table_valued("value")
+    return select(each.c.value).select_from(document.table.join(each, true())).where(*limits)
+
+
+def array_length(dialect: str, document: Anything, member: str) -> Anything:
+    """Return how long the array is that a document has as this member."""
+    if dialect == "sqlite":
+        return func.json_array_length(document, f'$."{member}"')
+    return func.jsonb_array_length(cast(document, JSONB).op("->")(member))
+
+
+def _condition(dialect: str, searched: Searched, wanted: Filter) -> Condition:
+    column = searched.id if wanted.pointer == ("id",) else searched.columns.get(wanted.pointer)
+    if column is not None:
+        return _column_is(dialect, column, wanted)
+    kind, text = _kind(dialect, searched, wanted.pointer), _text(dialect, searched, wanted.pointer)
+    if isinstance(wanted.value, bool):
+        return _boolean_is(dialect, kind, text, wanted)
+    if isinstance(wanted.value, str):
+        return (kind == ("text" if dialect == "sqlite" else "string")) & _text_is(dialect, text, wanted)
+    if abs(wanted.value) >= _INTEGER_MAX:
+        return false()
+    if dialect == "sqlite":
+        return kind.in_(["integer", "real"]) & (text == wanted.value)
+    return _at(searched, wanted.pointer) == literal(wanted.value, JSONB)
+
+
+def _column_is(dialect: str, column: Anything, wanted: Filter) -> Condition:
+    if isinstance(column.type, Boolean):
+        return column.is_(wanted.value) if isinstance(wanted.value, bool) else false()
+    if not isinstance(wanted.value, str):
+        return false()
+    if isinstance(column.type, BigInteger):
+        return _text_is(dialect, _moment(dialect, column), wanted)
+    return _text_is(dialect, column, wanted)
+
+
+def _boolean_is(dialect: str, kind: Anything, text: Anything, wanted: Filter) -> Condition:
+    value = "true" if wanted.value else "false"
+    matches = kind == value if dialect == "sqlite" else (kind == "boolean") & (text == value)
+    return or_(matches, kind.is_(None)) if wanted.pointer == ("enabled",) and wanted.value else matches
+
+
+def _text_is(dialect: str, text: Anything, wanted: Filter) -> Condition:
+    pattern = str(wanted.value)
+    if not wanted.has_wildcards:
+        return text == pattern
+    if dialect == "sqlite":
+        return text.op("GLOB", is_comparison=True)(pattern.replace("[", "[[]"))
+    for literally in "\\%_":
+        pattern = pattern.replace(literally, f"\\{literally}")
+    return text.like(pattern.replace("*", "%").replace("?", "_"), escape="\\")
+
+
+def _ordering(dialect: str, searched: Searched, order: Order) -> list[Anything]:
+    column = searched.id if order.pointer == ("id",) else searched.columns.get(order.pointer)
+    if column is not None:
+        keys = [_bytewise(dialect, column) if column is searched.id else column]
+    elif dialect == "sqlite":
+        keys = [_text(dialect, searched, order.pointer)]
+    else:
+        text = _text(dialect, searched, order.pointer)
+        number = _kind(dialect, searched, order.pointer) == "number"
+        present = text.is_not(None)
+        # Numbers before texts, as SQLite has it; what is missing before both.
+        keys = [present, ~number, case((number, cast(text, Numeric))), _bytewise(dialect, text)]
+    return [key.desc().nulls_last() if order.descending else key.asc().nulls_first() for key in keys]
+
+
+def _bytewise(dialect: str, text: Anything) -> Anything:
+    return text if dialect == "sqlite" else text.collate("C")
+
+
+def _moment(dialect: str, column: Anything) -> Anything:
+    if dialect == "sqlite":
+        return func.strftime(_ISO_SQLITE, column, "unixepoch")
+    return func.to_char(func.timezone("UTC", func.to_timestamp(column)), _ISO_POSTGRESQL)
+
+
+def _kind(dialect: str, searched: Searched, pointer: Pointer) -> Anything:
+    if dialect == "sqlite":
+        return func.json_type(searched.table.c.document, _path(pointer))
+    return func.jsonb_typeof(_at(searched, pointer))
+
+
+def _text(dialect: str, searched: Searched, pointer: Pointer) -> Anything:
+    """Return the member as SQL has it: on SQLite a text or number, on PostgreSQL always a text."""
+    if dialect == "sqlite":
+        return func.json_extract(searched.table.c.document, _path(pointer))
+    return cast(searched.table.c.document, JSONB).op("#>>", return_type=Text())(cast(list(pointer), ARRAY(Text)))
+
+
+def _at(searched: Searched, pointer: Pointer) -> Anything:
+    return cast(searched.table.c.document, JSONB).op("#>", return_type=JSONB())(cast(list(pointer), ARRAY(Text)))
+
+
+def _path(pointer: Pointer) -> str:
+    return "$" + "".join(f'."{segment}"' for segment in pointer)

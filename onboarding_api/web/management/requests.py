@@ -1,0 +1,99 @@
+"""Reading requests on Hono's paths: who asks, the JSON body, the precondition, and a search.
+
+Sizes are judged before types and types before content, as Hono does; whatever is wrong with a body is 400, but 413
+if it is too large.
+"""
+
+import re
+from typing import Literal
+
+import msgspec
+from flask import request
+
+from onboarding_api.domain.accounts import Principal
+from onboarding_api.domain.errors import DocumentRefusedError, TokenRefusedError
+from onboarding_api.domain.management.documents import read_shape, require_storable
+from onboarding_api.domain.management.search import PAGE_SIZE, PAGE_SIZE_MAX, Filter, Order, Search, read_pointer
+from onboarding_api.domain.management.versions import Precondition
+from onboarding_api.services.registry import Registry
+from onboarding_api.web.refusals import BodyMissingError, BodyRefusedError, ContentTypeRefusedError
+
+_NUMBER = re.compile(r"[0-9]{1,9}")
+
+
+class _Filter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    field: str
+    value: bool | int | float | str
+    op: Literal["eq"] = "eq"
+
+
+class _Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    field: str
+    direction: Literal["asc", "desc"] = "asc"
+
+
+def manager(registry: Registry) -> Principal:
+    """Return who asks, by Basic (RFC 7617) or by access token."""
+    basic = request.authorization
+    if basic is not None and basic.type == "basic":
+        return registry.access.by_password(basic.username or "", basic.password or "")
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise TokenRefusedError("the request carries neither user name and password nor a bearer token")
+    return registry.access.by_token(token.strip(), registry.clock())
+
+
+def read_document(*, required: bool) -> object:
+    """Return the JSON body; without one, an empty object if none is required."""
+    octets = request.get_data(cache=False)
+    if not octets and not required:
+        return {}
+    if not octets:
+        raise BodyMissingError("Empty body")
+    if request.mimetype != "application/json":
+        raise ContentTypeRefusedError("the body must be application/json")
+    return _json("", octets)
+
+
+def precondition() -> Precondition:
+    """Return what If-Match asks for."""
+    return Precondition.of(request.headers.get("If-Match"))
+
+
+def read_search() -> Search:
+    """Return what the query string searches for."""
+    gateways = request.args.get("isGateway", "")
+    return Search(
+        filters=tuple(_filter(text) for text in request.args.getlist("filterJson")),
+        orders=tuple(_order(text) for text in request.args.getlist("sortJson")),
+        page_size=_number("pageSize", PAGE_SIZE, 1, PAGE_SIZE_MAX),
+        page_index=_number("pageOffset", 0, 0, 10**9),
+        gateways=gateways.lower() == "true" if gateways else None,
+    )
+
+
+def _filter(text: str) -> Filter:
+    shape = read_shape(_json("filterJson", text.encode()), _Filter, "filterJson")
+    require_storable(shape.value, "filterJson.value")
+    return Filter(read_pointer(shape.field), shape.value)
+
+
+def _order(text: str) -> Order:
+    shape = read_shape(_json("sortJson", text.encode()), _Order, "sortJson")
+    return Order(read_pointer(shape.field), shape.direction == "desc")
+
+
+def _number(name: str, default: int, least: int, most: int) -> int:
+    text = request.args.get(name)
+    if text is None:
+        return default
+    if not _NUMBER.fullmatch(text) or not least <= int(text) <= most:
+        raise DocumentRefusedError(name, f"not a number from {least} to {most}")
+    return int(text)
+
+
+def _json(where: str, octets: bytes) -> object:
+    try:
+        return msgspec.json.decode(octets)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BodyRefusedError(where, "not a JSON document in UTF-8") from error

@@ -1,0 +1,174 @@
+"""Searching tenants and devices: pages, filters, order, gateways."""
+
+import pytest
+
+from tests.onboarding_api.actors import Api, Json
+from tests.onboarding_api.managers import Manager, expect_refusal, ids
+
+DEVICES: dict[str, Json] = {
+    "a": {"enabled": True, "ext": {"brand": "acme", "n": 1, "id": "$id:1"}},
+    "b": {"enabled": False, "ext": {"brand": "Acme", "n": 2, "id": "$id:2"}, "via": ["gw"]},
+    "c": {"ext": {"brand": "100%_[x]\\y", "n": 10.5, "id": "xid:2", "flag": True}},
+    "d": {"ext": {"deep": {"er": "x"}, "n": "1", "a/b": "s", "flag": False}, "memberOf": ["g"]},
+    "gw": {"memberOf": []},
+}
+
+
+@pytest.fixture(autouse=True)
+def devices(api: Api, root: Manager) -> None:
+    root.create("/v1/devices/globex/a", {"ext": {"brand": "acme"}})
+    for identifier, document in DEVICES.items():
+        root.create(f"/v1/devices/acme/{identifier}", document)
+        api.now += 1
+
+
+def eq(field: str, value: object) -> Json:
+    return {"field": field, "value": value}
+
+
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        ([], "a b c d gw"),
+        ([eq("/id", "a")], "a"),
+        ([eq("/id", "g?")], "gw"),
+        ([eq("/id", "?")], "a b c d"),
+        ([eq("/enabled", True)], "a c d gw"),
+        ([eq("/enabled", False)], "b"),
+        ([eq("/ext/brand", "acme")], "a"),
+        ([eq("/ext/brand", "?cme")], "a b"),
+        ([eq("/ext/brand", "*CME")], ""),
+        ([eq("/ext/brand", "*")], "a b c"),
+        ([eq("/ext/brand", "100%_[x]*")], "c"),
+        ([eq("/ext/brand", "*\\y")], "c"),
+        ([eq("/ext/brand", "100%_[x]\\y")], "c"),
+        ([eq("/ext/brand", "a%")], ""),
+        ([eq("/ext/brand", "a_me*")], ""),
+        ([eq("/ext/id", "$id*")], "a b"),
+        ([eq("/ext/id", "$id?2")], "b"),
+        ([eq("/ext/id", "*id*2")], "b c"),
+        ([eq("/ext/n", 1)], "a"),
+        ([eq("/ext/n", 1.0)], "a"),
+        ([eq("/ext/n", 10.5)], "c"),
+        ([eq("/ext/n", "1")], "d"),
+        ([eq("/ext/n", True)], ""),
+        ([eq("/ext/n", 2**70)], ""),
+        ([eq("/ext/flag", True)], "c"),
+        ([eq("/ext/flag", False)], "d"),
+        ([eq("/ext/flag", 1)], ""),
+        ([eq("/ext/deep/er", "x")], "d"),
+        ([eq("/ext/a~1b", "s")], "d"),
+        ([eq("/ext/none", "x")], ""),
+        ([eq("/ext", "x")], ""),
+        ([eq("/id", 1)], ""),
+        ([eq("/ext/brand", "a*"), eq("/ext/brand", "*e")], "a"),
+        ([eq("/ext/brand", "acme"), eq("/ext/brand", "Acme")], ""),
+        ([eq("/ext/brand", "?cme"), eq("/enabled", False)], "b"),
+        ([eq("/status/created", "2025-06-15T12:00:01Z")], "b"),
+        ([eq("/status/created", "2025-06-15T12:00:0?Z")], "a b c d gw"),
+        ([eq("/status/auto-provisioned", False)], "a b c d gw"),
+        ([eq("/status/auto-provisioned", "x")], ""),
+    ],
+)
+def test_filters_find_exactly_what_matches_all_of_them(root: Manager, filters: list[Json], found: str) -> None:
+    if found:
+        assert ids(root.search("/v1/devices/acme", filters)) == found.split()
+        return
+    with pytest.raises(AssertionError, match="no device matches"):
+        root.search("/v1/devices/acme", filters)
+
+
+def test_a_result_is_the_whole_device_with_id_and_status(root: Manager) -> None:
+    (found,) = root.search("/v1/devices/acme", [eq("/id", "b")])["result"]
+    assert found == DEVICES["b"] | {"id": "b", "status": {"created": "2025-06-15T12:00:01Z"}}
+
+
+@pytest.mark.parametrize(
+    ("sort", "found"),
+    [
+        ([{"field": "/id", "direction": "desc"}], "gw d c b a"),
+        ([{"field": "/status/created", "direction": "desc"}], "gw d c b a"),
+        ([{"field": "/ext/n"}], "gw a b c d"),
+        ([{"field": "/ext/n", "direction": "desc"}], "d c b a gw"),
+        ([{"field": "/ext/brand", "direction": "asc"}], "d gw c b a"),
+        ([{"field": "/ext/none"}, {"field": "/id", "direction": "desc"}], "gw d c b a"),
+    ],
+)
+def test_results_come_in_the_order_asked_for(root: Manager, sort: list[Json], found: str) -> None:
+    assert ids(root.search("/v1/devices/acme", sort=sort)) == found.split()
+
+
+def test_pages_are_counted_and_one_beyond_the_end_is_empty(root: Manager) -> None:
+    pages = [root.search("/v1/devices/acme", pageSize=2, pageOffset=index) for index in range(4)]
+    assert [ids(page) for page in pages] == [["a", "b"], ["c", "d"], ["gw"], []]
+    assert {page["total"] for page in pages} == {5}
+
+
+def test_a_page_has_thirty_unless_another_size_is_asked_for(root: Manager) -> None:
+    for number in range(40):
+        root.create(f"/v1/devices/globex/n{number:02}")
+    assert len(ids(root.search("/v1/devices/globex"))) == 30
+    assert len(ids(root.search("/v1/devices/globex", pageSize=200))) == 41
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [("true", "d gw"), ("TRUE", "d gw"), ("false", "a b c"), ("nonsense", "a b c"), ("", "a b c d gw")],
+)
+def test_gateways_are_those_named_as_such_and_members_of_groups(root: Manager, asked: str, found: str) -> None:
+    assert ids(root.search("/v1/devices/acme", isGateway=asked)) == found.split()
+
+
+def test_gateways_can_be_filtered_too(root: Manager) -> None:
+    assert ids(root.search("/v1/devices/acme", [eq("/id", "g*")], isGateway="true")) == ["gw"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"pageSize": "0"},
+        {"pageSize": "-1"},
+        {"pageSize": "201"},
+        {"pageSize": "x"},
+        {"pageSize": ""},
+        {"pageOffset": "-1"},
+        {"pageOffset": "1.5"},
+        {"pageOffset": "99999999999999999999"},
+        {"filterJson": "{"},
+        {"filterJson": "[]"},
+        {"filterJson": '{"field": "/id"}'},
+        {"filterJson": '{"value": "x"}'},
+        {"filterJson": '{"field": "/id", "value": null}'},
+        {"filterJson": '{"field": "/id", "value": ["x"]}'},
+        {"filterJson": '{"field": "/id", "value": "x", "op": "ne"}'},
+        {"filterJson": '{"field": "/id", "value": "x", "more": 1}'},
+        {"filterJson": '{"field": "id", "value": "x"}'},
+        {"filterJson": '{"field": "/", "value": "x"}'},
+        {"filterJson": '{"field": "/\\"", "value": "x"}'},
+        {"filterJson": '{"field": "/a\\u0000", "value": "x"}'},
+        {"filterJson": '{"field": "/a", "value": "x\\u0000"}'},
+        {"sortJson": '{"field": "/id", "direction": "ASC"}'},
+        {"sortJson": '{"direction": "asc"}'},
+        {"sortJson": '{"field": "/id", "other": 1}'},
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1/tenants", "/v1/devices/acme"])
+def test_a_search_that_makes_no_sense_is_refused(root: Manager, path: str, query: dict[str, str]) -> None:
+    response = root.client.get(path, query_string=query, auth=(root.name, root.password))
+    expect_refusal(response, 400)
+
+
+def test_finding_nothing_is_not_found(root: Manager) -> None:
+    root.send("DELETE", "/v1/devices/acme")
+    expect_refusal(root.send("GET", "/v1/devices/acme"), 404, "nothing-found")
+    expect_refusal(root.send("GET", "/v1/devices/nobody"), 404, "tenant-unknown")
+
+
+def test_tenants_are_searched_alike_and_have_no_status(root: Manager) -> None:
+    root.create("/v1/tenants/zz", {"enabled": False, "ext": {"brand": "x"}})
+    assert root.search("/v1/tenants", [eq("/ext/brand", "x")]) == {
+        "total": 1,
+        "result": [{"id": "zz", "enabled": False, "ext": {"brand": "x"}}],
+    }
+    assert ids(root.search("/v1/tenants", sort=[{"field": "/id", "direction": "desc"}])) == ["zz", "globex", "acme"]
+    assert ids(root.search("/v1/tenants", pageSize=2, pageOffset=1)) == ["zz"]
