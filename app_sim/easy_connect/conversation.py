@@ -30,7 +30,7 @@ Clock = Callable[[], float]
 Awaited = TypeVar("Awaited", bound=Message)
 
 BEGIN_S = 20.0
-"""How long a peer that has connected may take to begin."""
+"""How long a peer that has connected may take to begin, unless told otherwise."""
 
 _HINTS: Mapping[Hint, tuple[type[AppError], str]] = {
     Hint.BUSY: (DeviceBusyError, "the device is busy with another phone"),
@@ -40,10 +40,11 @@ _HINTS: Mapping[Hint, tuple[type[AppError], str]] = {
 
 
 class Conversation:
-    """One exchange after another with one peer."""
+    """One exchange after another with one peer, which may take `begin_s` seconds to begin."""
 
-    def __init__(self, connection: Connection, link: Link, clock: Clock) -> None:
+    def __init__(self, connection: Connection, link: Link, clock: Clock, begin_s: float = BEGIN_S) -> None:
         self.connection = connection
+        self._begin_s = begin_s
         self._link = link
         self._clock = clock
         self._events: deque[Event] = deque()
@@ -67,7 +68,7 @@ class Conversation:
 
     async def receive(self) -> Message:
         """Return the next message that is verified and in turn; an AppError if the exchange ends before."""
-        patience = asyncio.timeout(BEGIN_S if self.connection.deadline is None else None)
+        patience = asyncio.timeout(self._begin_s if self.connection.deadline is None else None)
         try:
             async with patience:
                 while True:

@@ -6,7 +6,6 @@ import time
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from app_sim.easy_connect import conversation
 from app_sim.easy_connect.configurator import Offer, configure
 from app_sim.easy_connect.conversation import Conversation
 from app_sim.easy_connect.errors import (
@@ -145,11 +144,11 @@ async def test_one_exchange_after_another_goes_over_one_connection() -> None:
         assert configured.status is not None
 
 
-async def test_a_peer_that_never_begins_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conversation, "BEGIN_S", 0.05)
+async def test_a_peer_that_never_begins_is_given_up() -> None:
     _, theirs = pair()
+    connection = Connection.responder(samples.LABEL_KEY, Capability.ENROLLEE)
     with pytest.raises(PeerSilentError, match="did not begin"):
-        await answer(theirs)
+        await Conversation(connection, theirs, time.monotonic, begin_s=0.05).receive()
 
 
 async def test_whoever_read_another_label_is_told_to_check_it() -> None:
