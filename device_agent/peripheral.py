@@ -2,7 +2,7 @@
 
 What bless 0.3.0 does not do is done here, on the same D-Bus connection and without touching its code: the peer and
 the ATT_MTU of a write (it drops the options of `WriteValue`), lost links (`Device1.Connected`), an advertisement
-that scanners take as discoverable, a refused link after the window has closed.
+that scanners take as discoverable, closing the links of phones when the service goes.
 """
 
 import asyncio

@@ -1,5 +1,8 @@
 """Searching tenants and devices: pages, filters, order, gateways."""
 
+import json
+from urllib.parse import urlencode
+
 import pytest
 
 from tests.onboarding_api.actors import Api, Json
@@ -172,3 +175,15 @@ def test_tenants_are_searched_alike_and_have_no_status(root: Manager) -> None:
     }
     assert ids(root.search("/v1/tenants", sort=[{"field": "/id", "direction": "desc"}])) == ["zz", "globex", "acme"]
     assert ids(root.search("/v1/tenants", pageSize=2, pageOffset=1)) == ["zz"]
+
+
+ODD_POINTERS = ["/a\\", "/a.b", "/a[0]", "/$", "/'", "/a\ud800", "/" + "x/" * 400, "/é", "//", "/a\n", "/%", "/#-1"]
+
+
+@pytest.mark.parametrize("pointer", ODD_POINTERS)
+@pytest.mark.parametrize("parameter", ["filterJson", "sortJson"])
+def test_an_odd_pointer_is_refused_or_finds_nothing(root: Manager, pointer: str, parameter: str) -> None:
+    wanted = {"field": pointer} if parameter == "sortJson" else eq(pointer, "x")
+    for path in ("/v1/devices/acme", "/v1/tenants"):
+        answer = root.send("GET", f"{path}?{urlencode({parameter: json.dumps(wanted)})}")
+        assert answer.status_code in (200, 400, 404), answer.text
