@@ -1,0 +1,114 @@
+"""Refusals of the registry's documents: tenants, devices, credentials."""
+
+from collections.abc import Mapping
+
+from onboarding_api.domain.errors.refusal import RegistryError
+
+
+class IdentifierRefusedError(RegistryError):
+    """A name has characters or a length that its kind does not allow."""
+
+    remedy = "Choose another name."
+
+
+class TenantExistsError(RegistryError):
+    """This tenant id is taken."""
+
+    remedy = "Choose another tenant id, or use the tenant that exists: onboarding-api tenant list."
+
+
+class TenantUnknownError(RegistryError):
+    """There is no such tenant."""
+
+    remedy = "Create it first: onboarding-api tenant create TENANT --endpoint mqtts://HOST:PORT."
+
+
+class EndpointMissingError(RegistryError):
+    """The tenant has no endpoint, so its devices would have nowhere to connect."""
+
+    remedy = "Have the operator give it one: onboarding-api tenant endpoint TENANT --endpoint mqtts://HOST:PORT."
+
+
+class EndpointRefusedError(RegistryError):
+    """The endpoint's address or its trust anchor cannot be assigned to a device."""
+
+    remedy = "Give mqtts://HOST:PORT, and a PEM certificate of a P-256 authority if the endpoint has a private one."
+
+
+class DeviceUnknownError(RegistryError):
+    """The tenant has no such device."""
+
+    remedy = "Check the device id: GET /v1/devices/{tenant}."
+
+
+class NothingFoundError(RegistryError):
+    """A search matched nothing; Hono tells this as not found."""
+
+    remedy = "Search with fewer or other filters."
+
+
+class DeviceExistsError(RegistryError):
+    """This device id is taken in its tenant."""
+
+    remedy = "Choose another device id, or update the device that exists."
+
+
+class AliasTakenError(RegistryError):
+    """Another tenant has this alias."""
+
+    remedy = "Choose another alias."
+
+
+class TrustAnchorTakenError(RegistryError):
+    """Another tenant trusts an authority of this name, and the two are not in one trust anchor group."""
+
+    remedy = "Remove the authority, or put both tenants into one trust-anchor-group."
+
+    def __init__(self, sentence: str, subject_dn: str) -> None:
+        super().__init__(sentence)
+        self.subject_dn = subject_dn
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """The name in conflict."""
+        return {"subject-dn": self.subject_dn}
+
+
+class CredentialTakenError(RegistryError):
+    """Another device of the tenant has credentials of this type and auth-id."""
+
+    remedy = "Choose another auth-id, or remove the other device's credentials first."
+
+
+class LimitReachedError(RegistryError):
+    """The tenant's registration limits allow no more devices or credentials."""
+
+    remedy = "Remove some first, or have the operator raise the tenant's registration-limits."
+
+
+class VersionMismatchError(RegistryError):
+    """The resource is not in the version that If-Match names."""
+
+    remedy = "Read the resource again, apply the change to what it is now, and send its new ETag."
+
+
+class DocumentRefusedError(RegistryError):
+    """A tenant, device, credential or search has a member that is not what it should be."""
+
+    remedy = "Correct the member named in `errors` and send the request again."
+
+    def __init__(self, member: str, reason: str) -> None:
+        super().__init__(f"{member}: {reason}" if member else reason)
+        self.member = member
+        self.reason = reason
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """The member and what is wrong with it."""
+        return {"errors": [{"member": self.member, "reason": self.reason}]}
+
+
+class NameRefusedError(RegistryError):
+    """A text is not a distinguished name."""
+
+    remedy = "Write it as in RFC 2253, for example CN=device,O=company."

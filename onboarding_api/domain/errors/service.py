@@ -1,0 +1,51 @@
+"""What keeps the service itself from working: keys, addresses, brokers, databases."""
+
+from onboarding_api.domain.errors.refusal import RegistryError
+
+
+class KeyFileRefusedError(RegistryError):
+    """The key-encryption key cannot be read, or others could read it."""
+
+    remedy = "Give --key-file (ONBOARDING_KEY_FILE) a file of mode 0600; onboarding-api db upgrade creates one."
+
+
+class SealBrokenError(RegistryError):
+    """A stored private key does not open: it was sealed under another key-encryption key, or altered."""
+
+    remedy = "Start with the key file that this database was created with."
+
+
+class AddressRefusedError(RegistryError):
+    """The address to listen on is malformed or taken."""
+
+    remedy = "Give --bind (ONBOARDING_BIND) a free HOST:PORT."
+
+
+class BrokerRefusedError(RegistryError):
+    """The broker's address, its authority, or our certificate there cannot be used."""
+
+    remedy = "Give --broker mqtts://HOST:PORT and readable PEM files as --broker-ca, --certificate and --key."
+
+
+class DatabaseUnusableError(RegistryError):
+    """The database URL is wrong, or what it names cannot be opened."""
+
+    remedy = "Give --database (ONBOARDING_DATABASE) a URL such as sqlite:////var/lib/onboarding/registry.db."
+
+
+class DatabaseUnreachableError(DatabaseUnusableError):
+    """The database server does not answer, or has just ended our connection."""
+
+    remedy = "Try again shortly; if it stays, check that the server runs and that --database names it."
+
+
+class SchemaOutdatedError(RegistryError):
+    """The database's tables are not the ones this program needs."""
+
+    remedy = "Run: onboarding-api db upgrade --database URL --key-file FILE"
+
+
+class ConcurrentChangeError(RegistryError):
+    """Somebody else changed the same rows at the same time, more often than we care to repeat."""
+
+    remedy = "Send the same request again."
