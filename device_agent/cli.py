@@ -38,7 +38,7 @@ def program(context: click.Context, path: Path) -> None:
 def run(config: Config, open_at_once: bool, as_json: bool) -> None:
     """Run the agent until it is told to stop."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    with contextlib.closing(Store(config.state)) as store:
+    with contextlib.closing(Store(config.state, keys=config.keys)) as store:
         agent = Agent(config, store, Journal(as_json))
         asyncio.run(_until_told(agent.run(open_at_once)))
 
@@ -60,7 +60,7 @@ def open_window(config: Config, seconds: int | None, as_json: bool) -> None:
 @click.pass_obj
 def label(config: Config, svg: Path | None, png: Path | None, as_json: bool) -> None:
     """Show the label, or write it as a picture."""
-    uri = BootstrappingUri(BootstrappingKey.from_public_key(label_key(config.state).public_key()))
+    uri = BootstrappingUri(BootstrappingKey.from_public_key(label_key(config.state, config.keys).public_key()))
     made = Label(uri, config.serial)
     for path, content in ((svg, made.to_svg().encode), (png, made.to_png)):
         if path is not None:
@@ -98,7 +98,7 @@ def reset(config: Config, yes: bool, as_json: bool) -> None:
     try:
         answer = control.ask(config.control_socket, {"command": "reset"})
     except NotRunningError:
-        with contextlib.closing(Store(config.state, forgive=True)) as store:
+        with contextlib.closing(Store(config.state, forgive=True, keys=config.keys)) as store:
             store.reset()
             answer = {"reset": True, "resets": store.record.resets}
     _show(as_json, answer, "The device is as it left the factory.")

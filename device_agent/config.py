@@ -24,6 +24,32 @@ class ClockPolicy(StrEnum):
     """Set it to the assignment's time while it is not synchronised."""
 
 
+class KeyStoreKind(StrEnum):
+    """Where private keys live."""
+
+    FILE = "file"
+    """In the state directory, 0600."""
+    TPM = "tpm"
+    """Wrapped by a TPM 2.0; they are used there alone."""
+    PKCS11 = "pkcs11"
+    """In a PKCS#11 token: a secure element, an HSM, a smart card."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeysConfig:
+    """Which key store, and how to reach it."""
+
+    store: KeyStoreKind = KeyStoreKind.FILE
+    tcti: str = "device:/dev/tpmrm0"
+    """For `tpm`: how to reach it, as tpm2-tools write it."""
+    module: Path | None = None
+    """For `pkcs11`: the token's library."""
+    token: str | None = None
+    """For `pkcs11`: the token's label."""
+    pin_file: Path | None = None
+    """For `pkcs11`: a file with the user PIN, readable by the agent alone."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WifiConfig:
     """Which Wi-Fi backend, and its options."""
@@ -46,6 +72,7 @@ class Config:
     window_seconds: int = 300
     clock: ClockPolicy = ClockPolicy.KEEP
     wifi: WifiConfig = WifiConfig()
+    keys: KeysConfig = KeysConfig()
 
     @property
     def control_socket(self) -> Path:
@@ -82,7 +109,8 @@ def read_config(path: Path) -> Config:
 def _from_folder(config: Config, folder: Path) -> Config:
     networks = config.wifi.networks
     wifi = config.wifi if networks is None else replace(config.wifi, networks=folder / networks)
-    return replace(config, state=folder / config.state, wifi=wifi)
+    keys = config.keys if config.keys.pin_file is None else replace(config.keys, pin_file=folder / config.keys.pin_file)
+    return replace(config, state=folder / config.state, wifi=wifi, keys=keys)
 
 
 def _paths(kind: type, value: object) -> object:

@@ -21,6 +21,10 @@ class StateInUseError(StateError):
     """Another process holds the state directory."""
 
 
+class KeyUnusableError(StateError):
+    """A private key is there and cannot be used, or the place where keys live cannot be reached."""
+
+
 class PeripheralError(AgentError):
     """Bluetooth is not there, or does not do what it is asked."""
 
