@@ -10,8 +10,8 @@ demo: $(VENV)/.installed ## take a factory-fresh device from its label to connec
 	@.ci/system-packages dbus-daemon mosquitto
 	@$(BIN)/python -m tests.world.demo $(ARGS)
 
-test: lint ## lint, then every test
-	@.ci/system-packages dbus-daemon mosquitto wpasupplicant iproute2 openssl postgresql
+test: lint $(VENV)/.hardware-keys ## lint, then every test
+	@.ci/system-packages dbus-daemon mosquitto wpasupplicant iproute2 openssl postgresql swtpm softhsm2
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: $(VENV)/.installed ## ruff and mypy --strict
@@ -38,6 +38,11 @@ $(VENV)/.installed: pyproject.toml .ci/constraints.txt
 	@.ci/system-packages python3-venv
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable '.[dev]'
+	@touch $@
+
+$(VENV)/.hardware-keys: $(VENV)/.installed
+	@.ci/system-packages libtss2-dev
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable '.[hardware-keys]'
 	@touch $@
 
 .PHONY: help demo test lint bench fuzz format clean

@@ -79,10 +79,10 @@ class Connectivity:
     async def _hold(self, ownership: Ownership, on_contact: Callable[[EndpointStatus], None]) -> EndpointStatus:
         try:
             identity = self._store.tls_identity(ownership)
+            return await endpoint.hold(ownership, identity, on_contact)
         except AgentError as error:
             _log.error("%s. %s", error, error.remedy)
             return EndpointStatus(EndpointResult.UNTRIED, "internal-error")
-        return await endpoint.hold(ownership, identity, on_contact)
 
     async def _join(self) -> tuple[WifiProfile, JoinResult]:
         profiles = self._store.record.wifi

@@ -92,12 +92,12 @@ class Enrollee:
     def receive(self, octets: bytes, now: float) -> list[Outcome]:
         """Take octets from the phone."""
         outcomes: list[Outcome] = []
-        for event in self._connection.receive(octets, now):
-            try:
+        try:
+            for event in self._connection.receive(octets, now):
                 outcomes += self._meet(event, now)
-            except StateError as error:
-                self._connection = self._no_exchange()
-                return [*outcomes, Say(encode_hint(Hint.INTERNAL_ERROR)), Failed(f"{error}. {error.remedy}")]
+        except StateError as error:
+            self._connection = self._no_exchange()
+            return [*outcomes, Say(encode_hint(Hint.INTERNAL_ERROR)), Failed(f"{error}. {error.remedy}")]
         return outcomes
 
     def expire(self, now: float) -> list[Outcome]:

@@ -17,6 +17,7 @@ from pkcs11.util.ec import encode_named_curve_parameters
 
 from device_agent.errors import KeyUnusableError
 from device_agent.keys.external import FIELD_OCTETS, ExternalKey
+from device_agent.keys.openssl import forget_errors
 
 _PREFIX = "device-agent "
 _Result = TypeVar("_Result")
@@ -148,6 +149,8 @@ class _Token:
                     f"the token {self._label} cannot be used: {what}",
                     "See that keys.module is its library and keys.token its label: `pkcs11-tool --module … -L`.",
                 ) from error
+            finally:
+                forget_errors()  # tokens in software use the same OpenSSL, and leave their errors behind
 
     @contextmanager
     def _session(self, writes: bool) -> Iterator[pkcs11.Session]:

@@ -7,21 +7,21 @@ member of the object in every CPython 3, and it is compared with the context bef
 """
 
 import ctypes
-import importlib.util
 import logging
 import ssl
 import sys
 import weakref
-from ctypes import POINTER, c_char, c_int, c_long, c_uint, c_uint64, c_void_p
+from ctypes import POINTER, c_char, c_int, c_long, c_uint, c_void_p
 from functools import cache
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from device_agent.errors import AgentError, KeyUnusableError
+from device_agent.errors import AgentError
 from device_agent.keys import TlsIdentity
 from device_agent.keys.external import ExternalKey
+from device_agent.keys.openssl import impossible, openssl
 
 _EVP_PKEY_EC = 408
 _SIGN = ctypes.CFUNCTYPE(
@@ -41,7 +41,7 @@ def show(context: ssl.SSLContext, identity: TlsIdentity) -> None:
 
 
 def _show_external(context: ssl.SSLContext, certificates: Path, key: ExternalKey) -> None:
-    library = _openssl()
+    library = openssl()
     ssl_ctx = _address_of(context)
     ec_key = _ec_key(key)
     private = c_void_p(library.EVP_PKEY_new())
@@ -59,7 +59,7 @@ def _show_external(context: ssl.SSLContext, certificates: Path, key: ExternalKey
 
 
 def _ec_key(key: ExternalKey) -> c_void_p:
-    library = _openssl()
+    library = openssl()
     octets = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     buffer = ctypes.create_string_buffer(octets, len(octets))
     ec_key = c_void_p(
@@ -88,36 +88,16 @@ _SIGNER = _SIGN(_sign)
 
 @cache
 def _method() -> c_void_p:
-    library = _openssl()
+    library = openssl()
     method = c_void_p(library.EC_KEY_METHOD_new(c_void_p(library.EC_KEY_OpenSSL())))
     library.EC_KEY_METHOD_set_sign(method, _SIGNER, None, None)
     return method
 
 
-@cache
-def _openssl() -> ctypes.CDLL:
-    """Return the library that Python's own `ssl` is linked with, found through its extension module."""
-    specification = importlib.util.find_spec("_ssl")
-    try:
-        library = ctypes.CDLL(specification.origin if specification else None)
-        for name in ("d2i_EC_PUBKEY", "EVP_PKEY_new", "EC_KEY_OpenSSL", "EC_KEY_METHOD_new"):
-            getattr(library, name).restype = c_void_p
-        library.SSL_CTX_get_options.restype = c_uint64
-    except (OSError, AttributeError) as error:
-        raise _impossible() from error
-    return library
-
-
 def _address_of(context: ssl.SSLContext) -> c_void_p:
     if sys.implementation.name != "cpython":
-        raise _impossible()
+        raise impossible()
     address = c_void_p.from_address(id(context) + object.__basicsize__)
-    if _openssl().SSL_CTX_get_options(address) != context.options & (2**64 - 1):
-        raise _impossible()
+    if openssl().SSL_CTX_get_options(address) != context.options & (2**64 - 1):
+        raise impossible()
     return address
-
-
-def _impossible() -> KeyUnusableError:
-    return KeyUnusableError(
-        "this Python cannot use a key in hardware for TLS", "Use the Python of Debian 12 or 13, or keep keys in files."
-    )

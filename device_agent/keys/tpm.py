@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from tpm2_pytss import (
     ESAPI,
     ESYS_TR,
@@ -61,6 +63,8 @@ _P256 = TPMT_PUBLIC(
     ),
 )
 """A key that signs and agrees (TPM 2.0 Library part 2, section 12.2.4); nothing about it can be changed later."""
+_LAYER, _TRANSPORT = 0xFF0000, 0x0A0000
+"""Which part of the TPM software has failed (TSS 2.0 overview, section 6.1): the one that carries the commands."""
 _Result = TypeVar("_Result")
 
 
@@ -109,9 +113,10 @@ class TpmKey(ExternalKey):
     """A key that one TPM can use."""
 
     def __init__(self, tpm: "_Tpm", wrapped: TSSPrivKey) -> None:
-        point = wrapped.public.publicArea.unique.ecc
-        coordinates = int.from_bytes(bytes(point.x)), int.from_bytes(bytes(point.y))
-        super().__init__(ec.EllipticCurvePublicNumbers(*coordinates, ec.SECP256R1()).public_key())
+        public_key = load_pem_public_key(wrapped.public.to_pem())
+        if not isinstance(public_key, ec.EllipticCurvePublicKey) or not isinstance(public_key.curve, ec.SECP256R1):
+            raise ValueError("not a P-256 key")
+        super().__init__(public_key)
         self._tpm = tpm
         self._wrapped = wrapped
 
@@ -122,8 +127,7 @@ class TpmKey(ExternalKey):
         ticket = TPMT_TK_HASHCHECK(tag=TPM2_ST.HASHCHECK, hierarchy=TPM2_RH.NULL)
 
         def sign(tpm: ESAPI, handle: ESYS_TR) -> tuple[int, int]:
-            signature = tpm.sign(handle, digest, scheme, ticket).signature.ecdsa
-            return int.from_bytes(bytes(signature.signatureR)), int.from_bytes(bytes(signature.signatureS))
+            return decode_dss_signature(bytes(tpm.sign(handle, digest, scheme, ticket)))
 
         return self._with_key(sign)
 
@@ -134,7 +138,8 @@ class TpmKey(ExternalKey):
         point = TPM2B_ECC_POINT(TPMS_ECC_POINT(x=x, y=y))
 
         def agree(tpm: ESAPI, handle: ESYS_TR) -> bytes:
-            return bytes(tpm.ecdh_zgen(handle, point).point.x).rjust(FIELD_OCTETS, b"\0")
+            shared = tpm.ecdh_zgen(handle, point)  # its parts live no longer than it does
+            return bytes(shared.point.x).rjust(FIELD_OCTETS, b"\0")
 
         return self._with_key(agree)
 
@@ -158,6 +163,8 @@ class _Tpm:
             try:
                 return work(tpm)
             except TSS2_Exception as error:
+                if error.rc & _LAYER == _TRANSPORT:
+                    raise self._away() from error
                 raise KeyUnusableError(
                     f"the TPM refuses: {error}",
                     "If the disk came from another device, its keys are bound to that one: start over with "
@@ -169,9 +176,12 @@ class _Tpm:
         try:
             tpm = ESAPI(self._tcti)
         except (TSS2_Exception, RuntimeError) as error:
-            raise KeyUnusableError(
-                f"there is no TPM at {self._tcti}",
-                "Set keys.tcti, and let the agent's user use it (group tss for /dev/tpmrm0).",
-            ) from error
+            raise self._away() from error
         with tpm:
             yield tpm
+
+    def _away(self) -> KeyUnusableError:
+        return KeyUnusableError(
+            f"there is no TPM at {self._tcti}",
+            "Set keys.tcti, and let the agent's user use it (group tss for /dev/tpmrm0).",
+        )
