@@ -14,6 +14,10 @@ test: lint ## lint, then every test
 	@.ci/system-packages dbus-daemon mosquitto wpasupplicant iproute2 openssl postgresql
 	$(BIN)/python -m pytest $(ARGS)
 
+test-vm: $(VENV)/.installed ## real BlueZ and Wi-Fi on simulated radios, in a virtual machine; SUITE=trixie
+	@.ci/system-packages qemu-system-x86 zstd
+	$(BIN)/python -m pytest tests/vm --suite $(or $(SUITE),bookworm) $(ARGS)
+
 lint: $(VENV)/.installed ## ruff and mypy --strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -40,4 +44,4 @@ $(VENV)/.installed: pyproject.toml .ci/constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable '.[dev]'
 	@touch $@
 
-.PHONY: help demo test lint bench fuzz format clean
+.PHONY: help demo test test-vm lint bench fuzz format clean
