@@ -14,6 +14,10 @@ test: lint $(VENV)/.hardware-keys ## lint, then every test
 	@.ci/system-packages dbus-daemon mosquitto wpasupplicant iproute2 openssl postgresql swtpm softhsm2
 	$(BIN)/python -m pytest $(ARGS)
 
+test-vm: $(VENV)/.installed ## real BlueZ and Wi-Fi on simulated radios, in a virtual machine; SUITE=trixie
+	@.ci/system-packages qemu-system-x86 zstd
+	$(BIN)/python -m pytest tests/vm --suite $(or $(SUITE),bookworm) $(ARGS)
+
 lint: $(VENV)/.installed ## ruff and mypy --strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -45,4 +49,4 @@ $(VENV)/.hardware-keys: $(VENV)/.installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable '.[hardware-keys]'
 	@touch $@
 
-.PHONY: help demo test lint bench fuzz format clean
+.PHONY: help demo test lint bench fuzz format clean test-vm
