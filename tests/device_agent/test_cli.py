@@ -18,6 +18,8 @@ from tests.world.world import BIN
 ROOT = Path(__file__).parents[2]
 AS_NOBODY = """
 import os
+import device_agent.companions
+import device_agent.label
 import device_agent.wifi.simulated
 from device_agent.cli import main
 os.setuid(65534)
