@@ -12,8 +12,7 @@ import subprocess
 from collections.abc import Mapping
 
 from device_agent.config import HooksConfig
-from device_agent.journal import on_one_line
-from device_agent.moments import Moment
+from device_agent.moments import Moment, on_one_line
 
 WAITING_MAX = 32
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

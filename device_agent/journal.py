@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from device_agent.moments import sentence
+from device_agent.moments import on_one_line, sentence
 
 JOURNAL_SOCKET = Path("/run/systemd/journal/socket")
 Listener = Callable[[str, Mapping[str, object]], None]
@@ -68,20 +68,13 @@ def systemd_journal(stream: str | None, descriptor: int) -> Path | None:
     return JOURNAL_SOCKET if stream == f"{status.st_dev}:{status.st_ino}" else None
 
 
-def on_one_line(value: object) -> str:
-    """Return a text without anything that a terminal or a log would take for more than text."""
-    text = str(value)
-    return text if text.isascii() and text.isprintable() else json.dumps(text)
-
-
 def _enter(journal: Path, name: str, facts: Mapping[str, object]) -> bool:
-    readable = {key: on_one_line(value) for key, value in facts.items()}
     fields = {
-        "MESSAGE": sentence(name, readable),
+        "MESSAGE": sentence(name, facts),
         "PRIORITY": str(_WARNING if name in _TROUBLE else _INFORMATION),
         "SYSLOG_IDENTIFIER": "device-agent",
         "DEVICE_AGENT_EVENT": name,
-        **{f"DEVICE_AGENT_{key.upper()}": value for key, value in readable.items()},
+        **{f"DEVICE_AGENT_{key.upper()}": on_one_line(value) for key, value in facts.items()},
     }
     entry = "".join(f"{key}={value}\n" for key, value in fields.items())
     try:

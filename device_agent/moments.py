@@ -3,6 +3,7 @@
 The journal's events are the one seam: whoever wants to know what happens listens there and changes nothing.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 
@@ -58,9 +59,16 @@ class Moments:
 
 
 def sentence(event: str, facts: Facts) -> str:
-    """Return what happened, for a person who reads a log."""
+    """Return what happened, for a person who reads a log; one line, whatever the facts hold."""
     words = _SENTENCES.get(event)
-    return _list(event, facts) if words is None else words(facts)
+    readable = {name: value if isinstance(value, int) else on_one_line(value) for name, value in facts.items()}
+    return _list(event, readable) if words is None else words(readable)
+
+
+def on_one_line(value: object) -> str:
+    """Return a text without anything that a terminal or a log would take for more than text."""
+    text = str(value)
+    return text if text.isascii() and text.isprintable() else json.dumps(text)
 
 
 def _window(facts: Facts) -> str:

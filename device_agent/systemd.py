@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from device_agent.journal import on_one_line
 from device_agent.moments import sentence
 
 
@@ -47,7 +46,7 @@ class ServiceManager:
 
     def heard(self, event: str, facts: Mapping[str, object]) -> None:
         """Pass an event of the journal on: what `systemctl status` shows, and that we are ready."""
-        status = "STATUS=" + sentence(event, {name: on_one_line(value) for name, value in facts.items()})
+        status = f"STATUS={sentence(event, facts)}"
         self.tell(*(("READY=1", status) if event == "ready" else (status,)))
 
     async def feed_watchdog(self, come_round: Callable[[], Awaitable[object]]) -> None:
