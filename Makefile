@@ -27,6 +27,9 @@ bench: $(VENV)/.installed ## figures, as counts and ratios
 	@.ci/system-packages dbus-daemon mosquitto wpasupplicant
 	$(BIN)/python -m tests.bench
 
+deb: $(VENV)/.installed ## the agent as a Debian package in build/; ARCH=arm64 for a Raspberry Pi
+	$(BIN)/python packaging/build.py $(or $(ARCH),amd64)
+
 fuzz: $(VENV)/.installed ## mutants of recorded exchanges into both ends, guided by coverage; SECONDS=600
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable '.[fuzz]'
 	$(BIN)/python -m tests.fuzz build/fuzz $(or $(SECONDS),60)
@@ -44,4 +47,4 @@ $(VENV)/.installed: pyproject.toml .ci/constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable '.[dev]'
 	@touch $@
 
-.PHONY: help demo test test-vm lint bench fuzz format clean
+.PHONY: help demo test test-vm lint bench deb fuzz format clean
