@@ -1,6 +1,7 @@
-"""Where a button's edges come from: a key of a Linux input device, or a GPIO line. Opens presses; decides nothing.
+"""A button that is a key of a Linux input device: `struct input_event` (linux/input.h) in, presses out.
 
-An input device gives `struct input_event` (linux/input.h); a GPIO line is asked for with libgpiod.
+A button on a GPIO line becomes one by the kernel's own gpio-keys driver (docs/running.md), which also keeps the agent
+away from all the other lines of that chip.
 """
 
 import asyncio
@@ -8,7 +9,6 @@ import os
 import struct
 from collections.abc import Awaitable, Callable
 from contextlib import closing
-from typing import Protocol
 
 from device_agent.button import Button, Press
 from device_agent.config import ButtonConfig
@@ -20,25 +20,12 @@ _UP, _DOWN = 0, 1  # 2 is the keyboard's repetition
 _READ_OCTETS = _EVENT.size * 64
 
 
-class Source(Protocol):
-    """Something whose descriptor becomes readable when the button moved."""
-
-    def fileno(self) -> int:
-        """Return the descriptor to wait for."""
-
-    def read(self) -> list[bool]:
-        """Return the edges since the last call, True for down; ButtonError if there will be no more."""
-
-    def close(self) -> None:
-        """Leave it."""
-
-
 async def watch(config: ButtonConfig, on_press: Callable[[Press], Awaitable[None]]) -> None:
     """Report presses until cancelled; ButtonError if the button cannot be read, or no longer."""
     button = Button(config.debounce_ms / 1000, config.reset_seconds)
     loop = asyncio.get_running_loop()
     readable = asyncio.Event()
-    with closing(open_source(config)) as source:
+    with closing(InputDevice(config)) as source:
         loop.add_reader(source.fileno(), readable.set)
         try:
             while True:
@@ -54,11 +41,6 @@ async def watch(config: ButtonConfig, on_press: Callable[[Press], Awaitable[None
                     await on_press(press)
         finally:
             loop.remove_reader(source.fileno())
-
-
-def open_source(config: ButtonConfig) -> Source:
-    """Open what the configuration names."""
-    return InputDevice(config) if config.input is not None else GpioLine(config)
 
 
 class InputDevice:
@@ -104,37 +86,3 @@ class InputDevice:
 
     def _gone(self) -> ButtonError:
         return ButtonError(f"the button {self._name} has gone", "See that the device is plugged in.")
-
-
-class GpioLine:
-    """A line of a GPIO chip; the kernel counts an active low line as down when it is low, and pulls it up."""
-
-    def __init__(self, config: ButtonConfig) -> None:
-        import gpiod  # few devices have their button here, and the library is not small
-        from gpiod.line import Bias, Edge, Value
-
-        self._falling = gpiod.EdgeEvent.Type.FALLING_EDGE
-        bias = Bias.PULL_UP if config.active_low else Bias.PULL_DOWN
-        settings = gpiod.LineSettings(edge_detection=Edge.BOTH, bias=bias, active_low=config.active_low)
-        line = config.line or 0
-        try:
-            self._request = gpiod.request_lines(str(config.gpio), {line: settings}, consumer="device-agent")
-        except (OSError, ValueError) as error:
-            raise ButtonError(
-                f"line {config.line} of {config.gpio} cannot be used: {error}",
-                "Set button.gpio and button.line to a free line: `gpioinfo` lists them; "
-                "the agent's group needs access to the chip.",
-            ) from error
-        self._is_down_at_first = self._request.get_value(line) == Value.ACTIVE
-
-    def fileno(self) -> int:
-        """Return the descriptor to wait for."""
-        return self._request.fd
-
-    def read(self) -> list[bool]:
-        """Return the edges; for an active line rising is down, whatever the voltage."""
-        return [event.event_type != self._falling for event in self._request.read_edge_events()]
-
-    def close(self) -> None:
-        """Give the line back."""
-        self._request.release()

@@ -26,10 +26,9 @@ def _missing(config: Config) -> Iterator[tuple[str, str, str]]:
             Led(LEDS / config.led)
     except AgentError as error:
         yield "led", str(error), error.remedy
-    for name in ("input", "gpio"):
-        device: Path | None = getattr(config.button, name)
-        if device is not None and not device.is_char_device():
-            yield f"button.{name}", f"{device} is no device", "Name one that `ls -l /dev` shows with a leading c."
+    button = config.button.input
+    if button is not None and not button.is_char_device():
+        yield "button.input", f"{button} is no device", "Name one of `ls /dev/input/by-path`."
     for field in fields(config.hooks):
         program = getattr(config.hooks, field.name)
         if isinstance(program, tuple) and not (Path(program[0]).is_file() and os.access(program[0], os.X_OK)):

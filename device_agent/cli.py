@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
 
 import click
@@ -83,7 +83,8 @@ def label(config: Config, svg: Path | None, png: Path | None, as_json: bool) -> 
     """Show the label, or write it as a picture."""
     from device_agent.label import Label  # pictures need libraries that nothing else needs
 
-    uri = BootstrappingUri(BootstrappingKey.from_public_key(label_key(config.state).public_key()))
+    with _owned_as_before(config.state):
+        uri = BootstrappingUri(BootstrappingKey.from_public_key(label_key(config.state).public_key()))
     made = Label(uri, config.serial)
     for path, content in ((svg, made.to_svg().encode), (png, made.to_png)):
         if path is not None:
@@ -121,10 +122,22 @@ def reset(config: Config, yes: bool, as_json: bool) -> None:
     try:
         answer = control.ask(config.control_socket, {"command": "reset"})
     except NotRunningError:
-        with contextlib.closing(Store(config.state, forgive=True)) as store:
+        with _owned_as_before(config.state), contextlib.closing(Store(config.state, forgive=True)) as store:
             store.reset()
             answer = {"reset": True, "resets": store.record.resets}
     _show(as_json, answer, "The device is as it left the factory.")
+
+
+@contextlib.contextmanager
+def _owned_as_before(directory: Path) -> Iterator[None]:
+    """Let the agent's user own what root makes in the agent's directory; else the agent could not read its own key."""
+    try:
+        yield
+    finally:
+        if os.geteuid() == 0 and directory.is_dir():
+            owner = directory.stat()
+            for path in directory.iterdir():
+                os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def _check(context: click.Context, as_json: bool) -> None:

@@ -54,7 +54,7 @@ async def accompany(
         reactions.hooks.run(),
         manager.feed_watchdog(lambda: agent.commands["ping"]({})),
     ]
-    if config.button.exists:
+    if config.button.input is not None:
         works.append(_watch_button(agent, config.button, journal))
     try:
         await _together(works)

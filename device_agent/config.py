@@ -49,30 +49,15 @@ class WifiConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ButtonConfig:
-    """The button that opens the window: a key of an input device, or a GPIO line. Neither: there is none."""
+    """The button that opens the window: a key of an input device."""
 
     input: Path | None = None
-    """`/dev/input/event0`, or a name under `/dev/input/by-path` that stays."""
+    """`/dev/input/event0`, or a name under `/dev/input/by-path` that stays. None: there is no button."""
     key: Annotated[int, msgspec.Meta(ge=0, le=0x2FF)] | None = None
     """Its code in linux/input-event-codes.h; any key of that device if there is none."""
-    gpio: Path | None = None
-    """`/dev/gpiochip0`"""
-    line: Annotated[int, msgspec.Meta(ge=0, le=1023)] | None = None
-    active_low: bool = True
     debounce_ms: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 30
     reset_seconds: Annotated[int, msgspec.Meta(ge=LONG_PRESS_SECONDS_MIN, le=60)] | None = None
     """A press this long is a factory reset; none is, if there is no number."""
-
-    @property
-    def exists(self) -> bool:
-        """Whether the device has one."""
-        return self.input is not None or self.gpio is not None
-
-    def __post_init__(self) -> None:
-        if self.input is not None and self.gpio is not None:
-            raise ValueError("a button is `input` or `gpio`, not both")
-        if (self.gpio is None) != (self.line is None):
-            raise ValueError("a GPIO button needs `gpio` and `line`")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

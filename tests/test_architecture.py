@@ -14,7 +14,7 @@ ALLOWED = {
     "onboarding_protocol": {"cryptography", "jwt"},
     "device_agent": {
         "onboarding_protocol", "cryptography", "msgspec", "click", "qrcode", "segno", "PIL", "aiomqtt", "bless",
-        "dbus_next", "gpiod",
+        "dbus_next",
     },
     "app_sim": {
         "onboarding_protocol", "cryptography", "bleak", "httpx", "zxingcpp", "PIL", "click", "rich", "qrcode",

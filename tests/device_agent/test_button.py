@@ -146,12 +146,7 @@ async def test_a_device_that_goes_is_told(keyboard: Keyboard) -> None:
         await asyncio.wait_for(watching, 10)
 
 
-@pytest.mark.parametrize(
-    "config",
-    [ButtonConfig(input=Path("/dev/input/none")), ButtonConfig(gpio=Path("/dev/gpiochip99"), line=3)],
-    ids=["input", "gpio"],
-)
-async def test_a_button_that_is_not_there_is_told_with_what_to_set(config: ButtonConfig) -> None:
-    with pytest.raises(ButtonError, match="cannot be") as refused:
-        await watch(config, asyncio.Queue[Press]().put)
+async def test_a_button_that_is_not_there_is_told_with_what_to_set() -> None:
+    with pytest.raises(ButtonError, match="cannot be opened") as refused:
+        await watch(ButtonConfig(input=Path("/dev/input/none")), asyncio.Queue[Press]().put)
     assert "Set button." in refused.value.remedy

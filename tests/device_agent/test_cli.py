@@ -170,3 +170,14 @@ def test_what_a_configuration_names_and_the_machine_lacks_is_told_before_anythin
     complaint(refused)
     problems = json.loads(refused.stdout)["error"]["problems"]
     assert {problem["key"] for problem in problems} == {"wifi", "led", "hooks.connected", "button.input"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can work on somebody else's directory")
+def test_what_root_makes_in_the_agents_directory_belongs_to_the_agent(command: Command, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    os.chown(state, 65534, 65534)
+    command("label")
+    command("reset", "--yes")
+    assert {(path.stat().st_uid, path.stat().st_gid) for path in state.iterdir()} == {(65534, 65534)}
+    assert len(list(state.glob("*.pem"))) == 2
