@@ -27,6 +27,9 @@ bench: $(VENV)/.installed ## figures, as counts and ratios
 	@.ci/system-packages dbus-daemon mosquitto wpasupplicant
 	$(BIN)/python -m tests.bench
 
+deb: $(VENV)/.installed ## the agent as a Debian package in build/; ARCH=arm64 for a Raspberry Pi
+	$(BIN)/python packaging/build.py $(or $(ARCH),amd64)
+
 fuzz: $(VENV)/.installed ## mutants of recorded exchanges into both ends, guided by coverage; SECONDS=600
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable '.[fuzz]'
 	$(BIN)/python -m tests.fuzz build/fuzz $(or $(SECONDS),60)
@@ -49,4 +52,4 @@ $(VENV)/.hardware-keys: $(VENV)/.installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable '.[hardware-keys]'
 	@touch $@
 
-.PHONY: help demo test lint bench fuzz format clean test-vm
+.PHONY: help demo test lint bench fuzz format clean test-vm deb

@@ -59,11 +59,20 @@ class Agent:
         self._particulars = Particulars(config.serial, config.model, config.firmware)
         self._phones = self._no_phones()
 
+    @property
+    def commands(self) -> Mapping[str, control.Command]:
+        """What the control socket, the button and the watchdog may ask for."""
+        return {
+            "open": self._open_command,
+            "ping": self._ping_command,
+            "reset": self._reset_command,
+            "status": self._status_command,
+        }
+
     async def run(self, open_at_once: bool = False) -> None:
         """Serve until cancelled; leaves no advertisement and no socket behind."""
-        commands = {"open": self._open_command, "status": self._status_command, "reset": self._reset_command}
         clock.raise_to(self._store.record.clock_floor, self._config.clock)
-        async with control.serve(self._config.control_socket, commands):
+        async with control.serve(self._config.control_socket, self.commands):
             self._journal.event("ready", control=str(self._config.control_socket))
             if open_at_once:
                 self._events.put_nowait(Asked(partial(self._open, self._config.window_seconds)))
@@ -280,6 +289,10 @@ class Agent:
     async def _status_command(self, _: Mapping[str, object]) -> control.Answer:
         window = None if self._window is None else {"seconds": round(self._window.closes_at - self._now())}
         return {**self._state(), "running": True, "window": window}
+
+    async def _ping_command(self, _: Mapping[str, object]) -> control.Answer:
+        await self._in_turn(partial(asyncio.sleep, 0))  # answered only by a loop that still goes round
+        return {"pong": True}
 
     async def _reset_command(self, _: Mapping[str, object]) -> control.Answer:
         await self._in_turn(self._reset)
