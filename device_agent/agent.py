@@ -17,7 +17,7 @@ from device_agent.enrollee import Begun, Configured, Enrollee, Failed, Outcome, 
 from device_agent.errors import AgentError, ControlError, WifiError
 from device_agent.events import AgentEvent, Asked, Attempted, ConnectingEnded
 from device_agent.journal import Journal
-from device_agent.peripheral import BluetoothGone, PeerGone, Peripheral, PeripheralEvent, Written
+from device_agent.peripheral import BluetoothGone, PeerGone, PeripheralEvent, Written, open_peripheral
 from device_agent.phones import Phones
 from device_agent.provisioning import Provisioning
 from device_agent.statement import Particulars
@@ -44,7 +44,7 @@ class Agent:
         self._connectivity = Connectivity(store, self._wifi, self._changed)
         self._connecting: asyncio.Task[None] | None = None
         self._connectings = 0
-        self._peripheral = Peripheral(config.adapter, self._heard_of)
+        self._peripheral = open_peripheral(config, self._heard_of)
         self._provisioning = Provisioning()
         self._heard: tuple[HeardNetwork, ...] = ()
         self._particulars = Particulars(config.serial, config.model, config.firmware)
@@ -120,7 +120,7 @@ class Agent:
         for peer, outcome in outcomes:
             match outcome:
                 case Say(octets):
-                    await self._peripheral.notify(octets, self._phones.mtu(peer))
+                    await self._peripheral.notify(peer, octets, self._phones.mtu(peer))
                 case Begun():
                     self._journal.event("exchange", phone=peer)
                 case Configured(foreign, issued_at):

@@ -24,6 +24,15 @@ class ClockPolicy(StrEnum):
     """Set it to the assignment's time while it is not synchronised."""
 
 
+class PeripheralChoice(StrEnum):
+    """Which Bluetooth adapter code offers the service."""
+
+    AUTO = "auto"
+    """`bluez` on Linux, `bless` elsewhere."""
+    BLUEZ = "bluez"
+    BLESS = "bless"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WifiConfig:
     """Which Wi-Fi backend, and its options."""
@@ -43,6 +52,7 @@ class Config:
     model: str | None = None
     firmware: str | None = None
     adapter: str = "hci0"
+    peripheral: PeripheralChoice = PeripheralChoice.AUTO
     window_seconds: int = 300
     clock: ClockPolicy = ClockPolicy.KEEP
     wifi: WifiConfig = WifiConfig()
