@@ -6,6 +6,7 @@ error. Encryption is asked for where flags want it; pairing is not offered, so s
 """
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from bumble import att, gatt
@@ -103,7 +104,10 @@ class GattManager:
             application.services.append(service)
             application.characteristics |= characteristics
         for path, characteristic in application.characteristics.items():
-            self._server.keep_value(characteristic, ApplicationValue(program, path, names.GATT_CHARACTERISTIC))
+            offers = objects[path][names.GATT_CHARACTERISTIC].keys() & {"NotifyAcquired", "WriteAcquired"}
+            publish = partial(self._server.publish, characteristic)
+            value = ApplicationValue(program, path, names.GATT_CHARACTERISTIC, offers, publish)
+            self._server.keep_value(characteristic, value)
             for below, descriptor in zip(_descriptor_paths(objects, path), characteristic.descriptors, strict=True):
                 self._server.keep_value(descriptor, ApplicationValue(program, below, names.GATT_DESCRIPTOR))
         return application

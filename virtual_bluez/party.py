@@ -45,7 +45,7 @@ class Party:
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self._private_bus)
-            bus = MessageBus(bus_address=self.bus_address)
+            bus = MessageBus(bus_address=self.bus_address, negotiate_unix_fd=True)
             stack.callback(bus.disconnect)
             await bus.connect()
             stack.push_async_callback(self._tasks.close)
