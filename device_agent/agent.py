@@ -17,8 +17,8 @@ from device_agent.enrollee import Begun, Configured, Enrollee, Failed, Outcome, 
 from device_agent.errors import AgentError, ControlError, WifiError
 from device_agent.events import AgentEvent, Asked, Attempted, ConnectingEnded
 from device_agent.journal import Journal
-from device_agent.peripheral import BluetoothGone, PeerGone, PeripheralEvent, Written, open_peripheral
-from device_agent.phones import Phones
+from device_agent.peripheral import BluetoothGone, PeerCame, PeerGone, PeripheralEvent, Written, open_peripheral
+from device_agent.phones import Leave, Phones
 from device_agent.provisioning import Provisioning
 from device_agent.statement import Particulars
 from device_agent.store import Store
@@ -82,6 +82,8 @@ class Agent:
         match event:
             case Written(peer, mtu, octets):
                 await self._carry_out(self._phones.written(peer, mtu, octets, now))
+            case PeerCame(peer):
+                self._phones.linked(peer, now)
             case PeerGone(peer):
                 self._phones.gone(peer)
                 if self._provisioning.taking_leave and not self._phones.any_left:
@@ -116,11 +118,13 @@ class Agent:
         if self._provisioning.farewell_over(now, self._phones.busy):
             await self._take_away()
 
-    async def _carry_out(self, outcomes: Iterable[tuple[str, Outcome]]) -> None:
+    async def _carry_out(self, outcomes: Iterable[tuple[str, Outcome | Leave]]) -> None:
         for peer, outcome in outcomes:
             match outcome:
                 case Say(octets):
                     await self._peripheral.notify(peer, octets, self._phones.mtu(peer))
+                case Leave():
+                    await self._peripheral.disconnect(peer)
                 case Begun():
                     self._journal.event("exchange", phone=peer)
                 case Configured(foreign, issued_at):

@@ -11,7 +11,7 @@ from collections.abc import Awaitable
 from contextlib import suppress
 from functools import partial
 
-from dbus_fast import Message, MessageType, Variant
+from dbus_fast import Message, MessageFlag, MessageType, Variant
 
 from device_agent.errors import PeripheralError
 from device_agent.peripheral import BluetoothGone, OnEvent, PeerCame, PeerGone, Written
@@ -76,8 +76,8 @@ class BluezPeripheral:
             return
         if self._offered and connection.alive:
             await self.conceal()
-            for peer in tuple(self._peers):
-                await self.disconnect(peer)
+            links = [connection.call(peer, _DEVICE, "Disconnect") for peer in self._peers]
+            await asyncio.gather(*(_try("close a link", link) for link in links))
             unregister = (GATT_MANAGER, "UnregisterApplication", "o", ROOT_PATH)
             await _try("take the service away", connection.call(self._path, *unregister))
         self._forget()
@@ -94,8 +94,9 @@ class BluezPeripheral:
 
     async def disconnect(self, peer: str) -> None:
         """Close the link of a peer, unless it is some other program's."""
+        # `PeerGone` tells when it is done: bluetoothd takes two seconds, in which others may want us.
         if self._connection is not None and await self._may_be_a_phone(peer, self._connection):
-            await _try("close a link", self._connection.call(peer, _DEVICE, "Disconnect"))
+            self._connection.send(Message(BLUEZ, peer, _DEVICE, "Disconnect", flags=MessageFlag.NO_REPLY_EXPECTED))
 
     async def _offer(self, connection: Connection) -> None:
         await connection.listen(

@@ -20,7 +20,6 @@ _START = "Start it: `systemctl start bluetooth`."
 _REMEDIES = {
     f"{BUS}.Error.ServiceUnknown": ("bluetoothd does not run", _START),
     f"{BUS}.Error.NameHasNoOwner": ("bluetoothd does not run", _START),
-    f"{BUS}.Error.Spawn.ServiceNotFound": ("bluetoothd does not run", _START),
     f"{BUS}.Error.NoReply": ("bluetoothd ended before it answered", "See why: `journalctl -u bluetooth`."),
     f"{BUS}.Error.AccessDenied": (
         "this user may not use Bluetooth",
@@ -106,6 +105,8 @@ class Connection:
 
 def _refusal(member: str, reply: Message) -> PeripheralError:
     name = reply.error_name or ""
+    if name.startswith(f"{BUS}.Error.Spawn."):
+        name = f"{BUS}.Error.ServiceUnknown"
     if name in _REMEDIES:
         return PeripheralError(*_REMEDIES[name])
     text = reply.body[0] if reply.signature.startswith("s") else ""
