@@ -84,6 +84,8 @@ class BlessPeripheral:
             await self.conceal()
             await _try("take the service away", self._withdraw(server))
         self._forget(server)
+        if self._watching is not None:
+            await asyncio.wait([self._watching])
 
     async def _offer(self, server: BlessServer) -> None:
         await self._add_service(server)
@@ -165,6 +167,8 @@ class BlessPeripheral:
     async def _watch_bus(self, server: BlessServer) -> None:
         with suppress(*_BROKEN):
             await server.bus.wait_for_disconnect()
+        server.bus._stream.close()  # dbus_next only shuts its socket down
+        server.bus._sock.close()
         self._gone(server)
 
     def _gone(self, server: BlessServer) -> None:

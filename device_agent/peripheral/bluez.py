@@ -1,14 +1,14 @@
 """The provisioning service directly on BlueZ' D-Bus API. It decides nothing.
 
 Rules kept here: nothing of the adapter is changed, so nothing has to be restored; a peer is the path bluetoothd
-names it by; whatever ends the service (bluetoothd, bus, adapter gone or switched off) is told once. BlueZ delivers a
+names it by, and a phone if it wrote or came up linked (what a program here found and linked to was there before);
+whatever ends the service (bluetoothd, bus, adapter gone or switched off) is told once. BlueZ delivers a
 notification to every subscribed peer, whichever way it is handed over (docs/decisions/0016).
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable
-from contextlib import suppress
 from functools import partial
 
 from dbus_fast import Message, MessageFlag, MessageType, Variant
@@ -31,6 +31,7 @@ from device_agent.peripheral.notify_socket import NotifySocket
 from onboarding_protocol.gatt import ATT_MTU_MIN, chunks
 
 _DEVICE = "org.bluez.Device1"
+_PHONES_MAX = 64
 _log = logging.getLogger(__name__)
 
 
@@ -46,6 +47,7 @@ class BluezPeripheral:
         self._advertising = False
         self._advertisement: dict[str, Variant] = {}
         self._peers: set[str] = set()
+        self._phones: set[str] = set()
         self._socket: NotifySocket | None = None
         self._by_signal = False
         self._watching: asyncio.Task[None] | None = None
@@ -93,16 +95,16 @@ class BluezPeripheral:
                 await self._connection.send(_value_signal(chunk))
 
     async def disconnect(self, peer: str) -> None:
-        """Close the link of a peer, unless it is some other program's."""
-        # `PeerGone` tells when it is done: bluetoothd takes two seconds, in which others may want us.
-        if self._connection is not None and await self._may_be_a_phone(peer, self._connection):
+        """Close the link of a peer, unless it is some other program's; PeerGone tells when that is done."""
+        # Not waited for: bluetoothd takes two seconds, in which others may want us.
+        if self._connection is not None and peer in self._phones:
             self._connection.send(Message(BLUEZ, peer, _DEVICE, "Disconnect", flags=MessageFlag.NO_REPLY_EXPECTED))
 
     async def _offer(self, connection: Connection) -> None:
         await connection.listen(
             f"sender='{BUS}',member='NameOwnerChanged',arg0='{BLUEZ}'",
-            f"sender='{BLUEZ}',interface='{OBJECT_MANAGER}',member='InterfacesRemoved'",
-            f"sender='{BLUEZ}',member='PropertiesChanged',arg0='{ADAPTER}',path='{self._path}'",
+            f"sender='{BLUEZ}',interface='{OBJECT_MANAGER}'",
+            f"sender='{BLUEZ}',member='PropertiesChanged',arg0='{ADAPTER}'",
             f"sender='{BLUEZ}',member='PropertiesChanged',arg0='{_DEVICE}'",
         )
         (objects,) = await connection.call("/", OBJECT_MANAGER, "GetManagedObjects")
@@ -110,16 +112,6 @@ class BluezPeripheral:
         await connection.call(self._path, GATT_MANAGER, "RegisterApplication", "oa{sv}", ROOT_PATH, {})
         register = partial(connection.call, self._path, ADVERTISING_MANAGER, "RegisterAdvertisement", "oa{sv}")
         await register(ADVERTISEMENT_PATH, {})
-
-    async def _may_be_a_phone(self, peer: str, connection: Connection) -> bool:
-        # Wrote to us: surely. Else: not one that belongs here, nor one that a program here found and connected to.
-        if peer in self._peers:
-            return True
-        with suppress(PeripheralError):
-            (known,) = await connection.call(peer, PROPERTIES, "GetAll", "s", _DEVICE)
-            ours = any(known[name].value for name in ("Paired", "Trusted") if name in known)
-            return not ours and "AdvertisingFlags" not in known
-        return False
 
     async def _watch(self, connection: Connection) -> None:
         await connection.until_lost()
@@ -135,6 +127,7 @@ class BluezPeripheral:
         connection, self._connection = self._connection, None
         self._offered = self._advertising = self._by_signal = False
         self._peers.clear()
+        self._phones.clear()
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -145,10 +138,12 @@ class BluezPeripheral:
         if message.message_type is MessageType.SIGNAL:
             self._on_signal(message)
         elif message.message_type is MessageType.METHOD_CALL and self._connection is not None:
-            answer = self._answer(message)
-            if answer is not None:
+            if (message.path, message.member) == (OUTBOX_PATH, "AcquireNotify"):
+                self._notify_acquired(message, self._connection)
+                return True
+            if (answer := self._answer(message)) is not None:
                 self._connection.send(answer)
-            return answer is not None or message.member == "AcquireNotify"
+                return True
         return False
 
     def _on_signal(self, message: Message) -> None:
@@ -157,7 +152,13 @@ class BluezPeripheral:
                 self._gone()
             case "InterfacesRemoved", [path, interfaces] if path == self._path and ADAPTER in interfaces:
                 self._gone()
-            case "PropertiesChanged", [interface, changed, _] if interface == ADAPTER:
+            case "InterfacesAdded", [path, interfaces] if path.startswith(f"{self._path}/") and _DEVICE in interfaces:
+                if interfaces[_DEVICE]["Connected"].value:
+                    self._take_for_phone(path)
+                    self._link_changed(path, linked=True)
+            case "InterfacesRemoved", [path, _]:
+                self._phones.discard(path)
+            case "PropertiesChanged", [interface, changed, _] if (message.path, interface) == (self._path, ADAPTER):
                 if "Powered" in changed and not changed["Powered"].value:
                     self._gone()
             case "PropertiesChanged", [interface, changed, _] if interface == _DEVICE and "Connected" in changed:
@@ -165,8 +166,12 @@ class BluezPeripheral:
                 if peer.startswith(f"{self._path}/"):
                     self._link_changed(peer, changed["Connected"].value)
 
+    def _take_for_phone(self, peer: str) -> None:
+        if len(self._phones) < _PHONES_MAX:
+            self._phones.add(peer)
+
     def _link_changed(self, peer: str, linked: bool) -> None:
-        if linked and self._offered:
+        if linked and peer in self._phones:
             self._on_event(PeerCame(peer))
         elif not linked:
             self._peers.discard(peer)
@@ -182,8 +187,6 @@ class BluezPeripheral:
                 return Message.new_method_return(call)
             case str(path), "WriteValue" if path == INBOX_PATH:
                 return self._written(call)
-            case str(path), "AcquireNotify" if path == OUTBOX_PATH:
-                self._notify_acquired(call)
             case str(path), ("StartNotify" | "StopNotify") as member if path == OUTBOX_PATH:
                 self._by_signal = member == "StartNotify"
                 return Message.new_method_return(call)
@@ -197,18 +200,18 @@ class BluezPeripheral:
             return Message.new_error(call, "org.bluez.Error.NotSupported", "who writes has to be told")
         peer = options["device"].value
         self._peers.add(peer)
+        self._take_for_phone(peer)
         self._on_event(Written(peer, options.get("mtu", Variant("q", ATT_MTU_MIN)).value, bytes(octets)))
         return Message.new_method_return(call)
 
-    def _notify_acquired(self, call: Message) -> None:
+    def _notify_acquired(self, call: Message, connection: Connection) -> None:
         held = NotifySocket(self._socket_closed)
         if self._socket is not None:
             self._socket.close()
         self._socket = held
         mtu = call.body[0].get("mtu", Variant("q", ATT_MTU_MIN)).value
         reply = Message.new_method_return(call, "hq", [0, mtu], unix_fds=[held.their_end.fileno()])
-        if self._connection is not None:
-            self._connection.send(reply).add_done_callback(lambda _: held.handed_over())
+        connection.send(reply).add_done_callback(lambda _: held.handed_over())
 
     def _socket_closed(self, closed: NotifySocket) -> None:
         if self._socket is closed:
