@@ -45,6 +45,7 @@ serial = "{serial}"
 model = "demo-sensor"
 firmware = "1.0.0"
 window_seconds = {window_seconds}
+peripheral = "{peripheral}"
 
 [wifi]
 backend = "simulated"
@@ -144,11 +145,14 @@ class World:
             listener = await _start_listener(folder, options, files, processes)
             yield cls(folder, radio, broker, files, api, listener, api_url, options, password_file, buses, processes)
 
-    async def add_device(self, serial: str, party: str = "device", window_seconds: int = 300) -> Device:
+    async def add_device(
+        self, serial: str, party: str = "device", window_seconds: int = 300, peripheral: str = "auto"
+    ) -> Device:
         """Make a factory-fresh device and print its label; its agent does not run yet."""
         device = Device(self, self.folder / serial, self.buses[party])
         device.folder.mkdir()
-        (device.folder / "agent.toml").write_text(_CONFIG.format(serial=serial, window_seconds=window_seconds))
+        config = _CONFIG.format(serial=serial, window_seconds=window_seconds, peripheral=peripheral)
+        (device.folder / "agent.toml").write_text(config)
         device.networks.write_text(_NETWORKS)
         await device.ask("label", "--png", str(device.label))
         self.devices.append(device)
