@@ -64,6 +64,15 @@ class KeysConfig:
     """For `pkcs11`: a file with the user PIN, readable by the agent alone."""
 
 
+class PeripheralChoice(StrEnum):
+    """Which Bluetooth adapter code offers the service."""
+
+    AUTO = "auto"
+    """`bluez` on Linux, `bless` elsewhere."""
+    BLUEZ = "bluez"
+    BLESS = "bless"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WifiConfig:
     """Which Wi-Fi backend, and its options."""
@@ -124,6 +133,7 @@ class Config:
     model: Text | None = None
     firmware: Text | None = None
     adapter: Text = "hci0"
+    peripheral: PeripheralChoice = PeripheralChoice.AUTO
     window_seconds: Annotated[int, msgspec.Meta(ge=1, le=WINDOW_SECONDS_MAX)] = 300
     clock: ClockPolicy = ClockPolicy.KEEP
     led: Text | None = None

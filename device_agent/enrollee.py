@@ -68,6 +68,8 @@ class Failed:
 
 
 Outcome = Say | Begun | Configured | Failed
+LABEL_HINTS_MAX = 3
+"""How often a phone is told that it has scanned another label: whoever sends such requests need not know ours."""
 
 
 class Enrollee:
@@ -78,6 +80,7 @@ class Enrollee:
         self._particulars = particulars
         self._heard = heard
         self._connection = self._no_exchange()
+        self._label_hints = 0
 
     @property
     def authenticated(self) -> bool:
@@ -117,6 +120,7 @@ class Enrollee:
         # A phone may send on without waiting for its turn. What the connection has left behind needs no answer.
         match event:
             case AuthenticationRequest() if self._connection.state is State.REQUESTED:
+                self._label_hints = 0
                 return [Begun(), Say(self._connection.send(event.answer(Capability.ENROLLEE), now))]
             case AuthenticationConfirm(nonce) if self._connection.state is State.AUTHENTICATED:
                 request = make_request(self._store, self._particulars, nonce, self._heard())
@@ -128,7 +132,8 @@ class Enrollee:
                 return [Failed("the configurator offers an enterprise network, which this device cannot join")]
             case ComebackDue():
                 return [Say(self._connection.send(ComebackRequest(), now))]
-            case MessageDropped(DropReason.NOT_MY_LABEL):
+            case MessageDropped(DropReason.NOT_MY_LABEL) if self._label_hints < LABEL_HINTS_MAX:
+                self._label_hints += 1
                 return [Say(encode_hint(Hint.NOT_MY_LABEL))]
             case ExchangeFailed(detail):
                 return [Failed(detail)]

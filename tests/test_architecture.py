@@ -14,7 +14,7 @@ ALLOWED = {
     "onboarding_protocol": {"cryptography", "jwt"},
     "device_agent": {
         "onboarding_protocol", "cryptography", "msgspec", "click", "qrcode", "segno", "PIL", "aiomqtt", "bless",
-        "dbus_next", "tpm2_pytss", "pkcs11",
+        "dbus_next", "dbus_fast", "tpm2_pytss", "pkcs11",
     },
     "app_sim": {
         "onboarding_protocol", "cryptography", "bleak", "httpx", "zxingcpp", "PIL", "click", "rich", "qrcode",
@@ -27,7 +27,7 @@ ALLOWED = {
 }  # fmt: skip
 FORBIDDEN_IN_PROTOCOL = {"asyncio", "socket", "time", "logging", "datetime", "threading", "os", "pathlib", "io"}
 ONE_FILE_ONLY = {
-    ("device_agent", "bless"): {"device_agent/peripheral.py"},
+    ("device_agent", "bless"): {"device_agent/peripheral/bless.py"},
     ("app_sim", "bleak"): {"app_sim/central.py"},
     ("device_agent", "tpm2_pytss"): {"device_agent/keys/tpm.py"},
     ("device_agent", "pkcs11"): {"device_agent/keys/pkcs11.py"},

@@ -45,6 +45,7 @@ serial = "{serial}"
 model = "demo-sensor"
 firmware = "1.0.0"
 window_seconds = {window_seconds}
+peripheral = "{peripheral}"
 
 [wifi]
 backend = "simulated"
@@ -151,13 +152,15 @@ class World:
         serial: str,
         party: str = "device",
         window_seconds: int = 300,
+        peripheral: str = "auto",
         more: str = "",
         environment: dict[str, str] | None = None,
     ) -> Device:
         """Make a factory-fresh device, with `more` in its configuration, and print its label; it does not run yet."""
         device = Device(self, self.folder / serial, self.buses[party], environment=environment or {})
         device.folder.mkdir()
-        (device.folder / "agent.toml").write_text(_CONFIG.format(serial=serial, window_seconds=window_seconds) + more)
+        config = _CONFIG.format(serial=serial, window_seconds=window_seconds, peripheral=peripheral)
+        (device.folder / "agent.toml").write_text(config + more)
         device.networks.write_text(_NETWORKS)
         await device.ask("label", "--png", str(device.label))
         self.devices.append(device)
