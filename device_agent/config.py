@@ -14,6 +14,9 @@ DEFAULT_PATH = Path("/etc/device-agent/config.toml")
 WINDOW_SECONDS_MAX = 900
 """Fifteen minutes: a photographed label is useful to a thief only while the window is open."""
 
+WIFI_SECONDS_MAX = 120
+"""A phone gives up before that, whatever the network does."""
+
 
 class ClockPolicy(StrEnum):
     """What the agent may do to the system clock before it connects."""
@@ -28,9 +31,18 @@ class ClockPolicy(StrEnum):
 class WifiConfig:
     """Which Wi-Fi backend, and its options."""
 
-    backend: str = "simulated"
+    backend: str = "auto"
+    """`auto`, `networkmanager`, `wpa_supplicant` or `simulated`. `auto` takes what runs."""
     networks: Path | None = None
-    """For `simulated`: the file that says which networks there are."""
+    """For `simulated`, and `auto` means that if it is set: the file that says which networks there are."""
+    interface: str | None = None
+    """Network interface; None takes the first that does Wi-Fi."""
+    control: Path = Path("/run/wpa_supplicant")
+    """Directory of wpa_supplicant's control sockets."""
+    join_seconds: int = 25
+    """How long a network may take to let us in."""
+    address_seconds: int = 20
+    """How long the network may then take to give an address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +88,11 @@ def read_config(path: Path) -> Config:
         raise ConfigurationFileError(
             f"{path}: window_seconds is not between 1 and {WINDOW_SECONDS_MAX}", "Correct the file."
         )
+    for name in ("join_seconds", "address_seconds"):
+        if not 1 <= getattr(config.wifi, name) <= WIFI_SECONDS_MAX:
+            raise ConfigurationFileError(
+                f"{path}: wifi.{name} is not between 1 and {WIFI_SECONDS_MAX}", "Correct the file."
+            )
     return _from_folder(config, path.parent)
 
 
