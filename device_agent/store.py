@@ -85,9 +85,13 @@ class Store:
     def tls_identity(self, ownership: Ownership) -> tuple[Path, Path]:
         """Return the files of certificate chain and key, as TLS libraries want them."""
         chain = "".join(map(ssl.DER_cert_to_PEM_cert, ownership.certificates)).encode("ascii")
-        if not self._holds(_CERTIFICATE, chain):
-            self._write(_CERTIFICATE, chain)
-        return self._directory / _CERTIFICATE, self._directory / self._operational_name(self.record.resets)
+        return self.place(_CERTIFICATE, chain), self._directory / self._operational_name(self.record.resets)
+
+    def place(self, name: str, content: bytes) -> Path:
+        """Write a file that another program reads, derived from the record; return its path."""
+        if not self._holds(name, content):
+            self._write(name, content)
+        return self._directory / name
 
     def remember_nonce(self, nonce: bytes, kept: int) -> None:
         """Note a challenge before the request that answers it leaves the device."""
@@ -115,6 +119,8 @@ class Store:
         remains += self._directory.glob(".*.tmp")
         if self.record.ownership is None:
             remains.append(self._directory / _CERTIFICATE)
+        if not any(profile.enterprise for profile in self.record.wifi):
+            remains += self._directory.glob("wifi-*.pem")
         self._unlink(remains)
 
     def _unlink(self, paths: Iterable[Path]) -> None:
