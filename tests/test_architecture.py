@@ -14,7 +14,7 @@ ALLOWED = {
     "onboarding_protocol": {"cryptography", "jwt"},
     "device_agent": {
         "onboarding_protocol", "cryptography", "msgspec", "click", "qrcode", "segno", "PIL", "aiomqtt", "bless",
-        "dbus_next",
+        "dbus_next", "dbus_fast",
     },
     "app_sim": {
         "onboarding_protocol", "cryptography", "bleak", "httpx", "zxingcpp", "PIL", "click", "rich", "qrcode",
@@ -29,6 +29,7 @@ FORBIDDEN_IN_PROTOCOL = {"asyncio", "socket", "time", "logging", "datetime", "th
 ONE_FILE_ONLY = {
     ("device_agent", "bless"): {"device_agent/peripheral.py"},
     ("app_sim", "bleak"): {"app_sim/central.py"},
+    ("device_agent", "dbus_fast"): {"device_agent/wifi/system_bus.py"},
 }
 API_MAY_IMPORT = {"bootstrapping", "identity", "assignment", "encoding"}
 
