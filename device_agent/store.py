@@ -74,10 +74,14 @@ class Store:
     def tls_identity(self, ownership: Ownership) -> TlsIdentity:
         """Return what the device shows in a TLS handshake."""
         chain = "".join(map(ssl.DER_cert_to_PEM_cert, ownership.certificates)).encode("ascii")
-        if self._directory.read(_CERTIFICATE) != chain:
-            self._directory.write(_CERTIFICATE, chain)
         key = self._keys.tls_key(_operational(self.record.resets))
-        return TlsIdentity(self._directory.path / _CERTIFICATE, key)
+        return TlsIdentity(self.place(_CERTIFICATE, chain), key)
+
+    def place(self, name: str, content: bytes) -> Path:
+        """Write a file that another program reads, derived from the record; return its path."""
+        if self._directory.read(name) != content:
+            self._directory.write(name, content)
+        return self._directory.path / name
 
     def remember_nonce(self, nonce: bytes, kept: int) -> None:
         """Note a challenge before the request that answers it leaves the device."""
@@ -109,7 +113,10 @@ class Store:
         """Remove what a crash or a reset has left: keys of other generations, half-written files, the certificate."""
         kept = _operational(self.record.resets)
         self._keys.remove([name for name in self._keys.names() if name.startswith(_operational("")) and name != kept])
-        self._directory.remove([] if self.record.ownership else [_CERTIFICATE])
+        remains = [] if self.record.ownership else [_CERTIFICATE]
+        if not any(profile.enterprise for profile in self.record.wifi):
+            remains += [path.name for path in self._directory.path.glob("wifi-*.pem")]
+        self._directory.remove(remains)
 
 
 def label_key(directory: Path, keys: KeysConfig | None = None) -> ec.EllipticCurvePrivateKey:
