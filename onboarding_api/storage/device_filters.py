@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, exists, false, or_, select, union
+from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, exists, false, select, union
 
 from onboarding_api.domain.hono import ISO
 from onboarding_api.domain.identifiers import TenantId
@@ -48,6 +48,11 @@ class Demand:
     others: Ids | None = None
     """If this alone is demanded, those that are not found: there may be few of them to count."""
 
+    @property
+    def everything(self) -> bool:
+        """Whether every device will do."""
+        return not self.members and not self.conditions
+
 
 def demand_of(dialect: str, tenant: TenantId, search: Search) -> Demand:
     """Return what a search demands of a tenant's devices."""
@@ -68,7 +73,7 @@ def demand_of(dialect: str, tenant: TenantId, search: Search) -> Demand:
         conditions.append(devices.c.device_id.in_(_gateways(tenant)))
     elif search.gateways is False:
         others.append(_gateways(tenant))
-        conditions.append(~_is_gateway())
+        conditions.append(_is_no_gateway())
     alone = len(others) == len(conditions) == 1 and not members
     return Demand(members, conditions, others[0] if alone else None)
 
@@ -103,11 +108,11 @@ def _gateways(tenant: TenantId) -> Ids:
     return union(named, ids_with(tenant, ("memberOf", "")))
 
 
-def _is_gateway() -> Condition:
+def _is_no_gateway() -> Condition:
     named = exists().where(
         _held.c.tenant_id == devices.c.tenant_id, _held.c.pointer == "via", _held.c.value == devices.c.device_id
     )
-    return or_(named, _has(("memberOf", "")))
+    return and_(~named, ~_has(("memberOf", "")))
 
 
 def _member(wanted: Filter) -> Member | None:

@@ -42,17 +42,15 @@ _RUN = {descending: _run_of(descending=descending) for descending in (False, Tru
 
 
 def count_devices(connection: Connection, tenant: TenantId) -> int:
-    """Return how many devices a tenant has, those of the transaction included."""
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql("SET CONSTRAINTS device_runs_follow IMMEDIATE")
-    return _total(connection, tenant)
+    """Return how many devices a tenant has."""
+    return int(connection.execute(_TOTAL, {"tenant": tenant}).scalar_one())
 
 
 def find_page(connection: Connection, tenant: TenantId, search: Search) -> Found[Row[tuple[Any, ...]]]:
     """Return the devices of a tenant that match, one page of them."""
     demand = demand_of(connection.dialect.name, tenant, search)
     descending = search.descending
-    if demand == Demand() and search.after is None and descending is not None:
+    if demand.everything and search.after is None and descending is not None:
         return _ranked_page(connection, tenant, search, descending=descending)
     total = None if search.after is not None else _count(connection, tenant, demand)
     offset = search.page_index * search.page_size
@@ -60,10 +58,6 @@ def find_page(connection: Connection, tenant: TenantId, search: Search) -> Found
         return Found(total, [])
     page = _page(connection.dialect.name, tenant, demand, search)
     return Found(total, connection.execute(page).all())
-
-
-def _total(connection: Connection, tenant: TenantId) -> int:
-    return int(connection.execute(_TOTAL, {"tenant": tenant}).scalar_one())
 
 
 def _ranked_page(
@@ -82,13 +76,13 @@ def _ranked_page(
 
 
 def _count(connection: Connection, tenant: TenantId, demand: Demand) -> int:
-    if demand == Demand():
-        return _total(connection, tenant)
+    if demand.everything:
+        return count_devices(connection, tenant)
     if demand.others is not None:
         others = demand.others.subquery()
         this = and_(devices.c.tenant_id == tenant, devices.c.device_id == others.c[0])
         unmatched = select(func.count()).select_from(others.join(devices, this))
-        return max(0, _total(connection, tenant) - int(connection.execute(unmatched).scalar_one()))
+        return max(0, count_devices(connection, tenant) - int(connection.execute(unmatched).scalar_one()))
     matched = select(func.count()).select_from(_matching(tenant, demand).subquery())
     return int(connection.execute(matched).scalar_one())
 

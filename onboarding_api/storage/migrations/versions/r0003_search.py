@@ -7,8 +7,8 @@ gateway's id) and `memberOf` (no value) say who is a gateway.
 `device_runs` cuts a tenant's devices, ordered by id, into runs of at most 512, and counts each: the total is a sum of
 few rows, and page N is found by adding up runs, not by walking over what comes before. A full run is cut in two.
 
-Both follow `devices` by triggers. On PostgreSQL a run is counted when its transaction commits, so that those who create
-devices side by side wait for each other no longer than a commit takes.
+Both follow `devices` by triggers. On PostgreSQL whoever creates a device holds its run until the commit, so that only
+those wait for each other who create neighbours.
 """
 
 import sqlalchemy as sa
@@ -118,35 +118,31 @@ _POSTGRESQL_FUNCTIONS = (
         END IF;
         RETURN NULL;
     END $$""",
-    f"""
-    CREATE FUNCTION device_runs_follow() RETURNS trigger LANGUAGE plpgsql AS $$
+    """
+    CREATE FUNCTION device_runs_hold(tenant text, device text) RETURNS device_runs LANGUAGE plpgsql AS $$
     DECLARE
-        device devices;
         run device_runs;
-        beyond text;
-        counted integer;
     BEGIN
-        IF TG_OP = 'INSERT' THEN device := NEW; ELSE device := OLD; END IF;
         LOOP
             SELECT * INTO run FROM device_runs
-            WHERE tenant_id = device.tenant_id AND first_id <= device.device_id
+            WHERE tenant_id = tenant COLLATE "C" AND first_id <= device COLLATE "C"
             ORDER BY first_id DESC LIMIT 1 FOR UPDATE;
             -- Whoever had to wait for the lock may find that the run has been cut meanwhile, or is gone.
             EXIT WHEN FOUND AND NOT EXISTS (
-                SELECT FROM device_runs WHERE tenant_id = device.tenant_id
-                AND first_id > run.first_id AND first_id <= device.device_id);
+                SELECT FROM device_runs WHERE tenant_id = run.tenant_id
+                AND first_id > run.first_id AND first_id <= device COLLATE "C");
             CONTINUE WHEN run.first_id IS NOT NULL;
-            IF NOT EXISTS (SELECT FROM tenants WHERE tenant_id = device.tenant_id) THEN
-                RETURN NULL;
-            END IF;
-            INSERT INTO device_runs (tenant_id, first_id, devices) VALUES (device.tenant_id, '', 0)
-            ON CONFLICT DO NOTHING;
+            EXIT WHEN NOT EXISTS (SELECT FROM tenants WHERE tenant_id = tenant COLLATE "C");
+            INSERT INTO device_runs (tenant_id, first_id, devices) VALUES (tenant, '', 0) ON CONFLICT DO NOTHING;
         END LOOP;
-        SELECT coalesce(min(first_id), chr(1114111)) INTO beyond FROM device_runs
-        WHERE tenant_id = run.tenant_id AND first_id > run.first_id;
-        -- Counted anew, not by one more or less: what the transaction did besides is in sight already.
-        SELECT count(*) INTO counted FROM devices
-        WHERE tenant_id = run.tenant_id AND device_id >= run.first_id AND device_id < beyond COLLATE "C";
+        RETURN run;
+    END $$""",
+    f"""
+    CREATE FUNCTION device_runs_count(run device_runs, beyond text, change integer) RETURNS void
+    LANGUAGE plpgsql AS $$
+    DECLARE
+        counted integer := run.devices + change;
+    BEGIN
         IF counted > {RUN_MAX} THEN
             INSERT INTO device_runs (tenant_id, first_id, devices)
             SELECT run.tenant_id, min(device_id), count(*) FROM (
@@ -157,9 +153,35 @@ _POSTGRESQL_FUNCTIONS = (
         END IF;
         IF counted = 0 AND run.first_id <> '' THEN
             DELETE FROM device_runs WHERE tenant_id = run.tenant_id AND first_id = run.first_id;
-        ELSIF counted <> run.devices THEN
-            UPDATE device_runs SET devices = counted
-            WHERE tenant_id = run.tenant_id AND first_id = run.first_id;
+        ELSE
+            UPDATE device_runs SET devices = counted WHERE tenant_id = run.tenant_id AND first_id = run.first_id;
+        END IF;
+    END $$""",
+    """
+    CREATE FUNCTION device_runs_follow() RETURNS trigger LANGUAGE plpgsql AS $$
+    DECLARE
+        step integer := CASE TG_OP WHEN 'INSERT' THEN 1 ELSE -1 END;
+        device record;
+        run device_runs;
+        beyond text;
+        change integer := 0;
+    BEGIN
+        -- In the order of ids, run by run, so that two who change many devices seldom wait for each other crosswise.
+        FOR device IN SELECT tenant_id, device_id FROM changed ORDER BY tenant_id, device_id LOOP
+            IF run.tenant_id = device.tenant_id AND device.device_id < beyond COLLATE "C" THEN
+                change := change + step;
+                CONTINUE;
+            END IF;
+            IF run.tenant_id IS NOT NULL THEN
+                PERFORM device_runs_count(run, beyond, change);
+            END IF;
+            run := device_runs_hold(device.tenant_id, device.device_id);
+            SELECT coalesce(min(first_id), chr(1114111)) INTO beyond FROM device_runs
+            WHERE tenant_id = run.tenant_id AND first_id > run.first_id;
+            change := step;
+        END LOOP;
+        IF run.tenant_id IS NOT NULL THEN
+            PERFORM device_runs_count(run, beyond, change);
         END IF;
         RETURN NULL;
     END $$""",
@@ -167,8 +189,10 @@ _POSTGRESQL_FUNCTIONS = (
 _POSTGRESQL_TRIGGERS = (
     "CREATE TRIGGER device_members_follow AFTER INSERT OR UPDATE OF document OR DELETE ON devices "
     "FOR EACH ROW EXECUTE FUNCTION device_members_follow()",
-    "CREATE CONSTRAINT TRIGGER device_runs_follow AFTER INSERT OR DELETE ON devices "
-    "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION device_runs_follow()",
+    "CREATE TRIGGER device_runs_added AFTER INSERT ON devices REFERENCING NEW TABLE AS changed "
+    "FOR EACH STATEMENT EXECUTE FUNCTION device_runs_follow()",
+    "CREATE TRIGGER device_runs_removed AFTER DELETE ON devices REFERENCING OLD TABLE AS changed "
+    "FOR EACH STATEMENT EXECUTE FUNCTION device_runs_follow()",
 )
 _FILL_RUNS = f"""
     INSERT INTO device_runs (tenant_id, first_id, devices)
@@ -203,10 +227,11 @@ def downgrade() -> None:
     """Undo all of it."""
     postgresql = op.get_bind().dialect.name == "postgresql"
     if postgresql:
-        for trigger in ("device_members_follow", "device_runs_follow"):
-            op.execute(f"DROP TRIGGER {trigger} ON devices")
-            op.execute(f"DROP FUNCTION {trigger}()")
-        op.execute("DROP FUNCTION device_members_of(jsonb)")
+        for trigger in ("members_follow", "runs_added", "runs_removed"):
+            op.execute(f"DROP TRIGGER device_{trigger} ON devices")
+        for function in ("members_follow()", "members_of(jsonb)", "runs_follow()", "runs_hold(text, text)"):
+            op.execute(f"DROP FUNCTION device_{function}")
+        op.execute("DROP FUNCTION device_runs_count(device_runs, text, integer)")
     else:
         for trigger in ("members_added", "members_replaced", "members_removed", "runs_added", "runs_removed"):
             op.execute(f"DROP TRIGGER device_{trigger}")
