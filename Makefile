@@ -19,9 +19,9 @@ lint: $(VENV)/.installed ## ruff and mypy --strict
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/.installed ## figures, as counts and ratios
-	@.ci/system-packages dbus-daemon mosquitto wpasupplicant
-	$(BIN)/python -m tests.bench
+bench: $(VENV)/.installed ## figures, as counts and ratios; ARGS=--full goes on to a million devices
+	@.ci/system-packages dbus-daemon mosquitto wpasupplicant postgresql
+	$(BIN)/python -m tests.bench $(ARGS)
 
 fuzz: $(VENV)/.installed ## mutants of recorded exchanges into both ends, guided by coverage; SECONDS=600
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable '.[fuzz]'

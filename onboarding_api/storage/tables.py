@@ -90,6 +90,7 @@ Index(
     sqlite_where=_current,
     postgresql_where=_current,
 )
+Index("tenant_authorities_tenant", tenant_authorities.c.tenant_id)
 Index("tenant_authorities_subject_dn", tenant_authorities.c.subject_dn)
 
 trust_anchor_names = Table(
@@ -225,6 +226,7 @@ certificates = Table(
     sqlite_with_rowid=False,
 )
 Index("certificates_hardware", certificates.c.key_hash)
+Index("certificates_device", certificates.c.tenant_id, certificates.c.device_id)
 Index("certificates_key", certificates.c.spki_hash)
 
 onboardings = Table(

@@ -30,6 +30,11 @@ _IDS = {
     "certificates": ("tenant_id", "device_id"),
     "onboardings": ("tenant_id",),
 }
+_INDEXES = (
+    ("devices_created", "devices", ["tenant_id", "created_at", "device_id"]),
+    ("certificates_device", "certificates", ["tenant_id", "device_id"]),
+    ("tenant_authorities_tenant", "tenant_authorities", ["tenant_id"]),
+)
 _DOCUMENTS = ("tenants", "devices", "credentials")
 
 _SQLITE_VALUES = """
@@ -84,6 +89,12 @@ _SQLITE_TRIGGERS = (
         DELETE FROM device_runs WHERE tenant_id = NEW.tenant_id AND first_id = NEW.first_id;
     END""",
 )
+_SQLITE_STATISTICS = (
+    "ANALYZE sqlite_schema",  # makes the table of statistics
+    "INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ('credentials', 'credentials', '1000000 10000 5000 1'),"
+    " ('credentials', 'credentials_device', '1000000 10000 2')",
+)
+"""Without these SQLite takes a tenant to have ten credentials, and reads all of them to find those of one device."""
 
 _POSTGRESQL_VALUES = """
     SELECT '{pointer}' || key, CASE jsonb_typeof(value)
@@ -213,11 +224,12 @@ def upgrade() -> None:
         _order_ids("C")
         for table in _DOCUMENTS:
             op.execute(f"ALTER TABLE {table} ALTER COLUMN document TYPE jsonb USING document::jsonb")
-    op.create_index("devices_created", "devices", ["tenant_id", "created_at", "device_id"])
+    for name, table, columns in _INDEXES:
+        op.create_index(name, table, columns)
     _create_tables("C" if postgresql else None)
     for statement in _POSTGRESQL_FUNCTIONS if postgresql else ():
         op.execute(sa.text(statement.replace(":", "\\:")))
-    for statement in _POSTGRESQL_TRIGGERS if postgresql else _SQLITE_TRIGGERS:
+    for statement in _POSTGRESQL_TRIGGERS if postgresql else (*_SQLITE_TRIGGERS, *_SQLITE_STATISTICS):
         op.execute(sa.text(statement.replace(":", "\\:")))
     op.execute(_FILL_MEMBERS if postgresql else "UPDATE devices SET document = document")
     op.execute(_FILL_RUNS)
@@ -235,9 +247,11 @@ def downgrade() -> None:
     else:
         for trigger in ("members_added", "members_replaced", "members_removed", "runs_added", "runs_removed"):
             op.execute(f"DROP TRIGGER device_{trigger}")
+        op.execute("DELETE FROM sqlite_stat1 WHERE tbl = 'credentials'")
     op.drop_table("device_runs")
     op.drop_table("device_members")
-    op.drop_index("devices_created", "devices")
+    for name, table, _ in _INDEXES:
+        op.drop_index(name, table)
     if postgresql:
         for table in _DOCUMENTS:
             op.execute(f"ALTER TABLE {table} ALTER COLUMN document TYPE json USING document::json")
