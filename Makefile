@@ -23,9 +23,9 @@ lint: $(VENV)/.installed ## ruff and mypy --strict
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/.installed ## figures, as counts and ratios
-	@.ci/system-packages dbus-daemon mosquitto wpasupplicant
-	$(BIN)/python -m tests.bench
+bench: $(VENV)/.installed ## figures, as counts and ratios; ARGS=--full goes on to a million devices
+	@.ci/system-packages dbus-daemon mosquitto wpasupplicant postgresql
+	$(BIN)/python -m tests.bench $(ARGS)
 
 deb: $(VENV)/.installed ## the agent as a Debian package in build/; ARCH=arm64 for a Raspberry Pi
 	$(BIN)/python packaging/build.py $(or $(ARCH),amd64)

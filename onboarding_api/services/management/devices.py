@@ -109,13 +109,13 @@ class DeviceManagement:
         return until_settled(attempt)
 
     def search(self, principal: Principal, tenant: TenantId, search: Search) -> Found[DeviceRecord]:
-        """Return one page of the devices that match, if any does."""
+        """Return one page of the devices that match, if any does; behind an id there may be none."""
         principal.require_manager_of(tenant)
         with self.database.reading() as connection:
             found = search_devices(connection, tenant, search)
-            if not found.total and find_tenant(connection, tenant) is None:
+            if not found.page and not found.total and find_tenant(connection, tenant) is None:
                 raise TenantUnknownError(f"there is no tenant {tenant}")
-        if not found.total:
+        if found.total == 0:
             raise NothingFoundError("no device matches")
         return found
 

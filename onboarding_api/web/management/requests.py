@@ -5,6 +5,7 @@ if it is too large.
 """
 
 import re
+from base64 import urlsafe_b64encode
 from typing import Literal
 
 import msgspec
@@ -12,7 +13,8 @@ from flask import request
 
 from onboarding_api.domain.accounts import Principal
 from onboarding_api.domain.errors import DocumentRefusedError, TokenRefusedError
-from onboarding_api.domain.management.documents import read_shape, require_storable
+from onboarding_api.domain.management.documents import read_base64, read_shape, require_storable
+from onboarding_api.domain.management.identifiers import ID_MAX
 from onboarding_api.domain.management.search import PAGE_SIZE, PAGE_SIZE_MAX, Filter, Order, Search, read_pointer
 from onboarding_api.domain.management.versions import Precondition
 from onboarding_api.services.registry import Registry
@@ -63,13 +65,37 @@ def precondition() -> Precondition:
 def read_search() -> Search:
     """Return what the query string searches for."""
     gateways = request.args.get("isGateway", "")
-    return Search(
+    search = Search(
         filters=tuple(_filter(text) for text in request.args.getlist("filterJson")),
         orders=tuple(_order(text) for text in request.args.getlist("sortJson")),
         page_size=_number("pageSize", PAGE_SIZE, 1, PAGE_SIZE_MAX),
         page_index=_number("pageOffset", 0, 0, 10**9),
         gateways=gateways.lower() == "true" if gateways else None,
+        after=_after(),
     )
+    if search.after is not None and search.descending is None:
+        raise DocumentRefusedError("pageToken", "goes on in the order of ids alone; leave `sortJson` out")
+    return search
+
+
+def page_token(identifier: str) -> str:
+    """Return what a client sends as `pageToken` to go on behind this id."""
+    return urlsafe_b64encode(identifier.encode()).rstrip(b"=").decode("ascii")
+
+
+def _after() -> str | None:
+    token = request.args.get("pageToken")
+    if token is None:
+        return None
+    if "pageOffset" in request.args:
+        raise DocumentRefusedError("pageToken", "goes on where a page ended; leave `pageOffset` out")
+    try:
+        after = read_base64("pageToken", token).decode("ascii")
+    except UnicodeDecodeError:
+        after = "\0"
+    if len(after) > ID_MAX or "\0" in after:
+        raise DocumentRefusedError("pageToken", "not the `next` of an answer")
+    return after
 
 
 def _filter(text: str) -> Filter:
