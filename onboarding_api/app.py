@@ -12,6 +12,7 @@ from onboarding_api.key_file import load_seal
 from onboarding_api.services.registry import open_registry
 from onboarding_api.services.watching import StreamLimits
 from onboarding_api.storage.database import Database
+from onboarding_api.web.audit import audit_views
 from onboarding_api.web.bodies import BODY_MAX_OCTETS
 from onboarding_api.web.health import health_views
 from onboarding_api.web.management.credentials import credential_views
@@ -60,6 +61,7 @@ def create_app(
     app.register_blueprint(health_views())
     app.register_blueprint(token_views(registry))
     app.register_blueprint(onboarding_views(registry))
+    app.register_blueprint(audit_views(registry))
     for views in (tenant_views(registry), device_views(registry), credential_views(registry)):
         install_rules(views, config.management_body_max)
         app.register_blueprint(views)

@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from onboarding_api.cli.audit import audit
 from onboarding_api.cli.database import db
 from onboarding_api.cli.listen import listen
 from onboarding_api.cli.serve import serve
@@ -17,7 +18,7 @@ def onboarding_api() -> None:
     """Onboarding API and tenant registry. Start with: db upgrade, tenant create, user create, serve."""
 
 
-for command in (serve, listen, db, tenant, user):
+for command in (serve, listen, db, tenant, user, audit):
     onboarding_api.add_command(command)
 
 

@@ -6,7 +6,7 @@ import sys
 import click
 
 from onboarding_api.app import wall_clock
-from onboarding_api.cli.options import current_database, database_option, json_option, tell
+from onboarding_api.cli.options import console, current_database, database_option, json_option, tell
 from onboarding_api.domain.accounts import Role
 from onboarding_api.domain.identifiers import parse_tenant_id
 from onboarding_api.services.accounts import Accounts
@@ -32,6 +32,6 @@ def create(name: str, role: str, tenant: str | None, password_stdin: bool, datab
     else:
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     membership = None if tenant is None else parse_tenant_id(tenant)
-    account = accounts.create(name, password, Role(role), membership, wall_clock())
+    account = accounts.create(name, password, Role(role), membership, wall_clock(), console())
     document = {"id": account.id, "name": account.name, "role": role, "tenant": tenant}
     tell(as_json, document, f"user {account.name} created as {role}{f' of {tenant}' if tenant else ''}")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import Enum
 
+from onboarding_api.domain.audit import Actor, Origin
 from onboarding_api.domain.errors import (
     ManagementRefusedError,
     RoleRefusedError,
@@ -40,11 +41,18 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who is asking, as a verified access token says."""
+    """Who is asking, as a verified access token says, and from where."""
 
     user: UserId
     tenant: TenantId | None
     role: Role
+    name: str | None = None
+    origin: Origin = field(default_factory=Origin)
+
+    @property
+    def actor(self) -> Actor:
+        """Return the principal as the audit trail names him."""
+        return Actor(self.user, self.name, self.role.value, self.origin)
 
     def claimant(self) -> Claimant:
         """Return the principal as somebody who can own a device, or refuse."""

@@ -10,9 +10,11 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 
 from onboarding_api.domain.accounts import Account, Role, require_membership, require_password
+from onboarding_api.domain.audit import SERVICE, Action, Actor, Event, chain_of
 from onboarding_api.domain.errors import CredentialsRefusedError, TenantUnknownError, UserExistsError
 from onboarding_api.domain.identifiers import Randomness, TenantId, Timestamp, UserId, new_uuid, parse_user_name
 from onboarding_api.storage.accounts import find_account, insert_account
+from onboarding_api.storage.audit import record
 from onboarding_api.storage.database import Database
 from onboarding_api.storage.tenants import tenant_exists
 
@@ -29,7 +31,9 @@ class Accounts:
         self._nobody = self._hasher.hash("nobody has this password")
         self._hashing = threading.BoundedSemaphore(_HASHING_AT_ONCE)
 
-    def create(self, name: str, password: str, role: Role, tenant: TenantId | None, now: Timestamp) -> Account:
+    def create(
+        self, name: str, password: str, role: Role, tenant: TenantId | None, now: Timestamp, by: Actor = SERVICE
+    ) -> Account:
         """Create an account; its name must be new."""
         require_membership(role, tenant)
         require_password(password)
@@ -41,6 +45,9 @@ class Accounts:
             if find_account(connection, account.name) is not None:
                 raise UserExistsError(f"there is already a user {account.name}")
             insert_account(connection, account, now)
+            told = {"id": account.id, "role": role.value}
+            created = Event(chain_of(tenant), Action.USER_CREATED, f"user/{account.name}", details=told)
+            record(connection, by, now, created)
         return account
 
     def sign_in(self, name: str, password: str) -> Account:

@@ -7,6 +7,7 @@ from argon2 import PasswordHasher
 from onboarding_api.domain.identifiers import Clock, Randomness
 from onboarding_api.domain.sealing import Seal
 from onboarding_api.services.accounts import Accounts
+from onboarding_api.services.audit import AuditTrail
 from onboarding_api.services.management.access import Access
 from onboarding_api.services.management.credentials import CredentialManagement
 from onboarding_api.services.management.devices import DeviceManagement
@@ -34,6 +35,7 @@ class Registry:
     tenants: TenantManagement
     devices: DeviceManagement
     credentials: CredentialManagement
+    audit: AuditTrail
     clock: Clock
 
 
@@ -63,5 +65,6 @@ def open_registry(
         tenants=TenantManagement(database, randomness),
         devices=DeviceManagement(database, randomness),
         credentials=CredentialManagement(database, seal, randomness),
+        audit=AuditTrail(database),
         clock=clock,
     )

@@ -3,7 +3,8 @@
 Four rules are held here by the database itself: hardware is unique across tenants (`hardware.key_hash`), so is an
 operational key (`hardware.operational_key`), and an auth-id is unique within its tenant; and whoever trusts an
 authority of one name is one holder, a tenant or a trust anchor group (`trust_anchor_names`). Rows of a tenant go with
-it; `hardware` stays, so that its counters never run backwards. Moments are seconds since 1970, UTC.
+it; `hardware` stays, so that its counters never run backwards, and so does the audit trail, which is evidence and
+names nothing by foreign keys. Moments are seconds since 1970, UTC.
 
 Tables of short rows with random keys have no rowid on SQLite: one page per insert instead of two.
 """
@@ -19,20 +20,19 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     UniqueConstraint,
     text,
 )
 
-metadata = MetaData(
-    naming_convention={
-        "pk": "%(table_name)s_pk",
-        "uq": "%(table_name)s_%(column_0_name)s_unique",
-        "fk": "%(table_name)s_%(column_0_name)s_of_%(referred_table_name)s",
-    }
-)
+from onboarding_api.storage.audit_tables import audit_entries, audit_heads
+from onboarding_api.storage.naming import metadata
+
+__all__ = [
+    "audit_entries", "audit_heads", "certificates", "credentials", "devices", "hardware", "metadata", "onboardings",
+    "owners", "signing_keys", "tenant_authorities", "tenants", "trust_anchor_names", "trust_anchors", "users",
+]  # fmt: skip
 
 _TENANT, _ID, _HASH = String(256), String(36), LargeBinary(32)
 _NAME, _HOLDER = String(512), String(264)

@@ -89,7 +89,7 @@ def test_what_r0001_held_is_there_after_the_upgrade(empty: Database) -> None:
             connection.exec_driver_sql(statement)
     with pytest.raises(SchemaOutdatedError, match="r0001"):
         require_current(empty)
-    assert upgrade(empty) == "r0002"
+    assert upgrade(empty) > "r0001"
     require_current(empty)
     with empty.reading() as connection:
         (tenant,) = connection.exec_driver_sql("SELECT tenant_id, endpoint_url, alias FROM tenants").all()

@@ -5,7 +5,10 @@ A class exists where a caller acts differently. `str(error)` says what happened,
 """
 
 from onboarding_api.domain.errors.accounts import (
+    AuditBrokenError,
+    AuditUnknownError,
     CredentialsRefusedError,
+    HeadRefusedError,
     ManagementRefusedError,
     RoleRefusedError,
     TokenRefusedError,
@@ -58,6 +61,8 @@ from onboarding_api.domain.errors.service import (
 __all__ = [
     "AddressRefusedError",
     "AliasTakenError",
+    "AuditBrokenError",
+    "AuditUnknownError",
     "BootstrappingKeyRefusedError",
     "BrokerRefusedError",
     "ChallengeBurntError",
@@ -74,6 +79,7 @@ __all__ = [
     "DocumentRefusedError",
     "EndpointMissingError",
     "EndpointRefusedError",
+    "HeadRefusedError",
     "IdentifierRefusedError",
     "KeyAlreadyRegisteredError",
     "KeyFileRefusedError",

@@ -1,5 +1,7 @@
 """Refusals of who asks: accounts, tokens, roles."""
 
+from collections.abc import Mapping
+
 from onboarding_api.domain.errors.refusal import RegistryError
 
 
@@ -37,3 +39,31 @@ class ManagementRefusedError(RegistryError):
     """The account may not manage this."""
 
     remedy = "Sign in as the tenant's administrator or, for what the operator decides, as an operator."
+
+
+class AuditBrokenError(RegistryError):
+    """An audit trail is not as it was written."""
+
+    remedy = "Keep it as it is, and compare it with an earlier export and with the heads that were kept elsewhere."
+
+    def __init__(self, sequence: int, reason: str) -> None:
+        super().__init__(f"the audit trail is broken at entry {sequence}: {reason}")
+        self.sequence = sequence
+        self.reason = reason
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """Where it is broken, and why."""
+        return {"sequence": self.sequence, "reason": self.reason}
+
+
+class HeadRefusedError(RegistryError):
+    """This is not where a chain could end."""
+
+    remedy = "Give the head as `onboarding-api audit verify` printed it: SEQUENCE:HASH."
+
+
+class AuditUnknownError(RegistryError):
+    """There is no such audit trail, or its file cannot be read."""
+
+    remedy = "Check the tenant's id, or the name of the file."

@@ -66,8 +66,8 @@ def read_search() -> Search:
     return Search(
         filters=tuple(_filter(text) for text in request.args.getlist("filterJson")),
         orders=tuple(_order(text) for text in request.args.getlist("sortJson")),
-        page_size=_number("pageSize", PAGE_SIZE, 1, PAGE_SIZE_MAX),
-        page_index=_number("pageOffset", 0, 0, 10**9),
+        page_size=read_number("pageSize", PAGE_SIZE, 1, PAGE_SIZE_MAX),
+        page_index=read_number("pageOffset", 0, 0, 10**9),
         gateways=gateways.lower() == "true" if gateways else None,
     )
 
@@ -83,7 +83,8 @@ def _order(text: str) -> Order:
     return Order(read_pointer(shape.field), shape.direction == "desc")
 
 
-def _number(name: str, default: int, least: int, most: int) -> int:
+def read_number(name: str, default: int, least: int, most: int) -> int:
+    """Return a number of the query string."""
     text = request.args.get(name)
     if text is None:
         return default
