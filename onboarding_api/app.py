@@ -5,10 +5,12 @@ import time
 
 from argon2 import PasswordHasher
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from onboarding_api.config import Config
 from onboarding_api.domain.identifiers import Clock, Randomness, Timestamp
 from onboarding_api.key_file import load_seal
+from onboarding_api.openid_provider import fetch
 from onboarding_api.services.registry import open_registry
 from onboarding_api.services.watching import StreamLimits
 from onboarding_api.storage.database import Database
@@ -52,8 +54,12 @@ def create_app(
         clock=clock,
         randomness=randomness,
         hasher=hasher,
+        openid=None if config.openid is None else (config.openid, fetch),
     )
     app = Flask(__name__, static_folder=None)
+    if config.trusted_proxies:
+        proxies = ProxyFix(app.wsgi_app, x_for=config.trusted_proxies, x_proto=0)
+        app.wsgi_app = proxies  # type: ignore[method-assign]
     app.extensions[DATABASE] = database
     app.config["MAX_CONTENT_LENGTH"] = BODY_MAX_OCTETS
     app.config["PROPAGATE_EXCEPTIONS"] = False

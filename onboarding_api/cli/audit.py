@@ -1,13 +1,15 @@
 """onboarding-api audit: export the audit trail, and verify an export or the database."""
 
 import json
+import sys
+from functools import partial
 from pathlib import Path
 
 import click
 
 from onboarding_api.cli.options import current_database, database_option, json_option, tell
 from onboarding_api.domain.audit import Chain, chain_of
-from onboarding_api.domain.audit_proof import Kept, Proven, read_lines, verify
+from onboarding_api.domain.audit_proof import LINE_MAX, Kept, Proven, read_lines, verify
 from onboarding_api.domain.errors import AuditUnknownError
 from onboarding_api.domain.identifiers import parse_tenant_id
 from onboarding_api.services.audit import AuditTrail
@@ -24,7 +26,7 @@ def audit() -> None:
 @database_option
 def export(tenant: str | None, since: int, database: str) -> None:
     """Print a tenant's chain, or the service's own, an entry a line: what `audit verify` reads."""
-    out = click.get_binary_stream("stdout")
+    out = sys.stdout.buffer
     chain = chain_of(None if tenant is None else parse_tenant_id(tenant))
     for entry in AuditTrail(current_database(database)).export(chain, since):
         out.write(entry.octets + b"\n")
@@ -65,7 +67,7 @@ def verify_chains(file: Path | None, chain: str | None, head: str | None, databa
 def _verify_file(path: Path, kept: Kept | None) -> Proven:
     try:
         with path.open("rb") as file:
-            return verify(read_lines(file), kept)
+            return verify(read_lines(iter(partial(file.readline, LINE_MAX), b"")), kept)
     except OSError as error:
         raise AuditUnknownError(f"cannot read {path}: {error.strerror}") from error
 

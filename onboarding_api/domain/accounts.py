@@ -37,17 +37,19 @@ class Account:
     tenant: TenantId | None
     role: Role
     password_hash: str = field(repr=False)
+    disabled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who is asking, as a verified access token says, and from where."""
+    """Who is asking, as a verified password or access token says, and from where."""
 
     user: UserId
     tenant: TenantId | None
     role: Role
     name: str | None = None
     origin: Origin = field(default_factory=Origin)
+    session: str | None = None
 
     @property
     def actor(self) -> Actor:

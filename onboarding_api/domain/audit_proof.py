@@ -77,14 +77,11 @@ def verify(lines: Iterable[bytes], kept: Kept | None = None) -> Proven:
     return Proven(first.sequence, first.previous, head)
 
 
-def read_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the lines of an export without their ends; refuse what is no line of ours."""
-    number = 0
-    for number, line in enumerate(chunks, 1):
-        if len(line) > LINE_MAX:
-            raise AuditBrokenError(number, "a line is longer than any entry")
+def read_lines(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the lines of an export, each at most `LINE_MAX`, without their ends."""
+    for number, line in enumerate(lines, 1):
         if not line.endswith(b"\n"):
-            raise AuditBrokenError(number, "the last line is cut off")
+            raise AuditBrokenError(number, "the line is cut off, or longer than any entry")
         yield line[:-1]
 
 

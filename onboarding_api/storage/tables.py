@@ -26,12 +26,14 @@ from sqlalchemy import (
     text,
 )
 
+from onboarding_api.storage.account_tables import external_subjects, sessions, sign_in_counts
 from onboarding_api.storage.audit_tables import audit_entries, audit_heads
 from onboarding_api.storage.naming import metadata
 
 __all__ = [
-    "audit_entries", "audit_heads", "certificates", "credentials", "devices", "hardware", "metadata", "onboardings",
-    "owners", "signing_keys", "tenant_authorities", "tenants", "trust_anchor_names", "trust_anchors", "users",
+    "audit_entries", "audit_heads", "certificates", "credentials", "devices", "external_subjects", "hardware",
+    "metadata", "onboardings", "owners", "sessions", "sign_in_counts", "signing_keys", "tenant_authorities", "tenants",
+    "trust_anchor_names", "trust_anchors", "users",
 ]  # fmt: skip
 
 _TENANT, _ID, _HASH = String(256), String(36), LargeBinary(32)
@@ -111,6 +113,7 @@ users = Table(
     Column("role", String(16), nullable=False),
     Column("password_hash", String(256), nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("disabled_at", BigInteger),
 )
 
 devices = Table(
@@ -224,5 +227,6 @@ signing_keys = Table(
     Column("thumbprint", _HASH, nullable=False, unique=True),
     Column("sealed_key", LargeBinary, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("retired_at", BigInteger),
     CheckConstraint("purpose IN ('assignment', 'token')", name="signing_keys_purpose"),
 )
