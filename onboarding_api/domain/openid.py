@@ -57,7 +57,7 @@ class Provider:
     """None if its discovery document shall say so."""
 
     def __post_init__(self) -> None:
-        for url in filter(None, (self.issuer, self.jwks_url)):
+        for url in (self.issuer, *([] if self.jwks_url is None else [self.jwks_url])):
             require_encrypted(url)
         if not self.audience:
             raise OpenIdConfigurationError("the provider's tokens must name an audience that is ours alone")

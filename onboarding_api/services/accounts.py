@@ -146,9 +146,9 @@ class Accounts:
             with self._database.reading() as connection:
                 account = find_account(connection, name)
             matches = self._matches(account.password_hash if account else NO_PASSWORD, password)
-        if not matches or account is None or account.disabled:
-            self._lockout.refused(name, account, origin, now)
-            raise CredentialsRefusedError("user name or password is wrong")
+            if not matches or account is None or account.disabled:
+                self._lockout.refused(name, account, origin, now)
+                raise CredentialsRefusedError("user name or password is wrong")
         self._lockout.succeeded(name, origin, now)
         return account
 

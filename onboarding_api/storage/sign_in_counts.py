@@ -26,7 +26,7 @@ _UPDATE = (
         forgotten_at=bindparam("forgotten"),
     )
 )
-_FORGET = delete(sign_in_counts).where(sign_in_counts.c.forgotten_at < bindparam("now"))
+_FORGET = delete(sign_in_counts).where(sign_in_counts.c.forgotten_at <= bindparam("now"))
 _REMOVE = delete(sign_in_counts).where(sign_in_counts.c.bucket.in_(bindparam("wanted", expanding=True)))
 
 

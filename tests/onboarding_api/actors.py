@@ -136,9 +136,12 @@ class Api:
         """The same registry, served by a process that stands behind proxies."""
         return Api(self.folder, trusted_proxies=proxies)
 
+    @property
+    def accounts(self) -> Accounts:
+        return Accounts(self.database, os.urandom, QUICK_HASHER)
+
     def create_user(self, name: str, role: str, tenant: str | None) -> None:
-        accounts = Accounts(self.database, os.urandom, QUICK_HASHER)
-        accounts.create(name, PASSWORD, Role(role), None if tenant is None else TenantId(tenant), self.clock())
+        self.accounts.create(name, PASSWORD, Role(role), None if tenant is None else TenantId(tenant), self.clock())
 
     def sign_in(self, name: str, password: str = PASSWORD) -> User:
         client = self.app.test_client()
