@@ -8,6 +8,7 @@ import click
 from onboarding_api.cli.options import current_database, database_option, json_option, key_file_option, tell
 from onboarding_api.config import Config
 from onboarding_api.domain.errors import AddressRefusedError
+from onboarding_api.domain.openid import Provider
 from onboarding_api.key_file import load_seal
 from onboarding_api.serving import serve as serve_forever
 
@@ -42,6 +43,17 @@ from onboarding_api.serving import serve as serve_forever
     type=click.IntRange(1024, 1024 * 1024),
     help="Octets of a body on /v1/tenants, /v1/devices and /v1/credentials.",
 )
+@click.option(
+    "--trusted-proxies",
+    envvar="ONBOARDING_TRUSTED_PROXIES",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 16),
+    help="How many proxies of yours stand before this server and append to X-Forwarded-For.",
+)
+@click.option("--openid-issuer", envvar="ONBOARDING_OPENID_ISSUER", help="Accept tokens of this OpenID provider.")
+@click.option("--openid-audience", envvar="ONBOARDING_OPENID_AUDIENCE", help="What its tokens for us name as `aud`.")
+@click.option("--openid-jwks-url", envvar="ONBOARDING_OPENID_JWKS_URL", help="Its keys, if it has no discovery.")
 @json_option
 def serve(
     bind: str,
@@ -51,21 +63,32 @@ def serve(
     workers: int,
     streams: int,
     management_body_max: int,
+    trusted_proxies: int,
+    openid_issuer: str | None,
+    openid_audience: str | None,
+    openid_jwks_url: str | None,
     as_json: bool,
 ) -> None:
     """Answer HTTP until SIGTERM. Prints one line when connections are accepted."""
     host, port = _address(bind)
     current_database(database)
     load_seal(key_file)
+    provider = _provider(openid_issuer, openid_audience, openid_jwks_url)
     url = f"http://{bind}"
     told = {"event": "ready", "url": url, "pid": os.getpid()}
     serve_forever(
-        Config(database, key_file, issuer, management_body_max, streams),
+        Config(database, key_file, issuer, management_body_max, streams, trusted_proxies, provider),
         host,
         port,
         workers,
         ready=lambda: tell(as_json, told, f"ready {url}"),
     )
+
+
+def _provider(issuer: str | None, audience: str | None, jwks_url: str | None) -> Provider | None:
+    if issuer is None and audience is None and jwks_url is None:
+        return None
+    return Provider(issuer or "", audience or "", jwks_url)
 
 
 def _address(bind: str) -> tuple[str, int]:

@@ -3,7 +3,8 @@
 Four rules are held here by the database itself: hardware is unique across tenants (`hardware.key_hash`), so is an
 operational key (`hardware.operational_key`), and an auth-id is unique within its tenant; and whoever trusts an
 authority of one name is one holder, a tenant or a trust anchor group (`trust_anchor_names`). Rows of a tenant go with
-it; `hardware` stays, so that its counters never run backwards. Moments are seconds since 1970, UTC.
+it; `hardware` stays, so that its counters never run backwards, and so does the audit trail, which is evidence and
+names nothing by foreign keys. Moments are seconds since 1970, UTC.
 
 Ids are ordered bytewise on both databases. What searches look up, `device_members` and `device_runs`, is derived from
 `devices` by triggers alone (r0003): no program writes it, so it cannot disagree.
@@ -22,7 +23,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
@@ -31,13 +31,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-metadata = MetaData(
-    naming_convention={
-        "pk": "%(table_name)s_pk",
-        "uq": "%(table_name)s_%(column_0_name)s_unique",
-        "fk": "%(table_name)s_%(column_0_name)s_of_%(referred_table_name)s",
-    }
-)
+from onboarding_api.storage.account_tables import external_subjects, sessions, sign_in_counts
+from onboarding_api.storage.audit_tables import audit_entries, audit_heads
+from onboarding_api.storage.naming import metadata
+
+__all__ = [
+    "audit_entries", "audit_heads", "certificates", "credentials", "devices", "external_subjects", "hardware",
+    "metadata", "onboardings", "owners", "sessions", "sign_in_counts", "signing_keys", "tenant_authorities", "tenants",
+    "trust_anchor_names", "trust_anchors", "users",
+]  # fmt: skip
 
 _TENANT = String(256).with_variant(String(256, collation="C"), "postgresql")
 _DOCUMENT = JSON().with_variant(JSONB(), "postgresql")
@@ -120,6 +122,7 @@ users = Table(
     Column("role", String(16), nullable=False),
     Column("password_hash", String(256), nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("disabled_at", BigInteger),
 )
 
 devices = Table(
@@ -254,5 +257,6 @@ signing_keys = Table(
     Column("thumbprint", _HASH, nullable=False, unique=True),
     Column("sealed_key", LargeBinary, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("retired_at", BigInteger),
     CheckConstraint("purpose IN ('assignment', 'token')", name="signing_keys_purpose"),
 )

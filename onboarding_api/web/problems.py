@@ -36,6 +36,11 @@ _UNPROCESSABLE = HTTPStatus.UNPROCESSABLE_ENTITY
 PROBLEMS: dict[type[RegistryError], Problem] = {
     errors.CredentialsRefusedError: Problem("credentials-refused", _S.UNAUTHORIZED, "Sign-in refused"),
     errors.TokenRefusedError: Problem("token-refused", _S.UNAUTHORIZED, "Not signed in"),
+    errors.OpenIdTokenRefusedError: Problem("token-refused", _S.UNAUTHORIZED, "Not signed in"),
+    errors.OpenIdUnreachableError: Problem("openid-unreachable", _S.SERVICE_UNAVAILABLE, "No keys of the provider"),
+    errors.OpenIdConfigurationError: Problem("openid-unusable", _S.SERVICE_UNAVAILABLE, "Provider cannot be used"),
+    errors.RefreshRefusedError: Problem("refresh-refused", _S.UNAUTHORIZED, "Session over"),
+    errors.SignInLockedError: Problem("sign-in-locked", _S.TOO_MANY_REQUESTS, "Too many attempts"),
     errors.RoleRefusedError: Problem("role-refused", _S.FORBIDDEN, "Not allowed for this account"),
     errors.OnboardingUnknownError: Problem("onboarding-unknown", _S.NOT_FOUND, "No such onboarding"),
     errors.BootstrappingKeyRefusedError: Problem("bootstrapping-key-refused", _UNPROCESSABLE, "Not a label key"),
@@ -102,7 +107,7 @@ def _refuse(error: RegistryError) -> Response:
         if is_management():
             response.headers.add("WWW-Authenticate", 'Basic realm="Hono", charset="UTF-8"')
         response.headers.add("WWW-Authenticate", 'Bearer realm="onboarding"')
-    if isinstance(error, errors.TooManyStreamsError):
+    if isinstance(error, errors.TooManyStreamsError | errors.SignInLockedError | errors.OpenIdUnreachableError):
         response.headers["Retry-After"] = str(error.retry_after_s)
     return response
 

@@ -18,6 +18,7 @@ from onboarding_api.domain.management.identifiers import ID_MAX
 from onboarding_api.domain.management.search import PAGE_SIZE, PAGE_SIZE_MAX, Filter, Order, Search, read_pointer
 from onboarding_api.domain.management.versions import Precondition
 from onboarding_api.services.registry import Registry
+from onboarding_api.web.origins import origin
 from onboarding_api.web.refusals import BodyMissingError, BodyRefusedError, ContentTypeRefusedError
 
 _NUMBER = re.compile(r"[0-9]{1,9}")
@@ -38,11 +39,11 @@ def manager(registry: Registry) -> Principal:
     """Return who asks, by Basic (RFC 7617) or by access token."""
     basic = request.authorization
     if basic is not None and basic.type == "basic":
-        return registry.access.by_password(basic.username or "", basic.password or "")
+        return registry.access.by_password(basic.username or "", basic.password or "", origin(), registry.clock())
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise TokenRefusedError("the request carries neither user name and password nor a bearer token")
-    return registry.access.by_token(token.strip(), registry.clock())
+    return registry.access.by_token(token.strip(), origin(), registry.clock())
 
 
 def read_document(*, required: bool) -> object:
@@ -68,8 +69,8 @@ def read_search() -> Search:
     search = Search(
         filters=tuple(_filter(text) for text in request.args.getlist("filterJson")),
         orders=tuple(_order(text) for text in request.args.getlist("sortJson")),
-        page_size=_number("pageSize", PAGE_SIZE, 1, PAGE_SIZE_MAX),
-        page_index=_number("pageOffset", 0, 0, 10**9),
+        page_size=read_number("pageSize", PAGE_SIZE, 1, PAGE_SIZE_MAX),
+        page_index=read_number("pageOffset", 0, 0, 10**9),
         gateways=gateways.lower() == "true" if gateways else None,
         after=_after(),
     )
@@ -109,7 +110,8 @@ def _order(text: str) -> Order:
     return Order(read_pointer(shape.field), shape.direction == "desc")
 
 
-def _number(name: str, default: int, least: int, most: int) -> int:
+def read_number(name: str, default: int, least: int, most: int) -> int:
+    """Return a number of the query string."""
     text = request.args.get(name)
     if text is None:
         return default

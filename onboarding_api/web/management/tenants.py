@@ -48,7 +48,7 @@ def tenant_views(registry: Registry) -> Blueprint:
     @views.delete("/<tenant>", strict_slashes=False)
     def delete(tenant: str) -> Response:
         who = manager(registry)
-        registry.tenants.delete(who, read_tenant(tenant), precondition())
+        registry.tenants.delete(who, read_tenant(tenant), precondition(), registry.clock())
         _log.info("tenant.deleted", tenant=tenant, user=who.user)
         return done()
 
