@@ -34,6 +34,7 @@ from onboarding_api.domain.errors.onboarding import (
     ChallengeBurntError,
     ChallengeExpiredError,
     ChallengeUsedError,
+    DeviceDisabledError,
     DeviceOwnedElsewhereError,
     KeyAlreadyRegisteredError,
     LabelProofMissingError,
@@ -41,6 +42,7 @@ from onboarding_api.domain.errors.onboarding import (
     OnboardingUnknownError,
     ResetsBehindError,
     SigningRequestRefusedError,
+    TenantDisabledError,
     TooManyStreamsError,
 )
 from onboarding_api.domain.errors.refusal import RegistryError
@@ -68,6 +70,7 @@ __all__ = [
     "CredentialsRefusedError",
     "DatabaseUnreachableError",
     "DatabaseUnusableError",
+    "DeviceDisabledError",
     "DeviceExistsError",
     "DeviceOwnedElsewhereError",
     "DeviceUnknownError",
@@ -90,6 +93,7 @@ __all__ = [
     "SchemaOutdatedError",
     "SealBrokenError",
     "SigningRequestRefusedError",
+    "TenantDisabledError",
     "TenantExistsError",
     "TenantUnknownError",
     "TokenRefusedError",

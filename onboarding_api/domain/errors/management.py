@@ -83,7 +83,7 @@ class CredentialTakenError(RegistryError):
 class LimitReachedError(RegistryError):
     """The tenant's registration limits allow no more devices or credentials."""
 
-    remedy = "Remove some first, or have the operator raise the tenant's registration-limits."
+    remedy = "Have an administrator remove some first, or the operator raise the tenant's registration-limits."
 
 
 class VersionMismatchError(RegistryError):

@@ -107,6 +107,11 @@ class TenantState:
     version: Version
     body: Document
 
+    @property
+    def enabled(self) -> bool:
+        """Whether the operator lets it take part."""
+        return self.body.get("enabled") is not False
+
     def limit(self, name: str) -> int | None:
         """Return one of its registration limits; 0 is one, absent and -1 are none."""
         limits = cast("Mapping[str, int]", self.body.get("registration-limits") or {})
