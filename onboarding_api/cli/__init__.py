@@ -4,7 +4,9 @@ import sys
 
 import click
 
+from onboarding_api.cli.credentials import credential
 from onboarding_api.cli.database import db
+from onboarding_api.cli.devices import device
 from onboarding_api.cli.listen import listen
 from onboarding_api.cli.serve import serve
 from onboarding_api.cli.tenants import tenant
@@ -17,7 +19,7 @@ def onboarding_api() -> None:
     """Onboarding API and tenant registry. Start with: db upgrade, tenant create, user create, serve."""
 
 
-for command in (serve, listen, db, tenant, user):
+for command in (serve, listen, db, tenant, device, credential, user):
     onboarding_api.add_command(command)
 
 

@@ -80,6 +80,12 @@ class CredentialTakenError(RegistryError):
     remedy = "Choose another auth-id, or remove the other device's credentials first."
 
 
+class CredentialUnknownError(RegistryError):
+    """The device has no credentials of this type and auth-id."""
+
+    remedy = "Look what there is: onboarding-api credential list TENANT DEVICE."
+
+
 class LimitReachedError(RegistryError):
     """The tenant's registration limits allow no more devices or credentials."""
 
