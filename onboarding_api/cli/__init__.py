@@ -1,5 +1,9 @@
-"""The command line: one module per group. Errors are told once, here: what happened, and what to do next."""
+"""The command line: one module per group. Errors are told once, here: what happened, and what to do next.
 
+Ends with 0 if all was done, 1 if it was refused, 2 if the command is not understood; `device import` has more.
+"""
+
+import json
 import sys
 
 import click
@@ -28,5 +32,8 @@ def main() -> None:
     try:
         onboarding_api()
     except RegistryError as error:
-        click.echo(f"onboarding-api: {error}\n{error.remedy}", err=True)
+        if "--json" in sys.argv:
+            click.echo(json.dumps({"error": str(error), "remedy": error.remedy} | dict(error.facts)), err=True)
+        else:
+            click.echo(f"onboarding-api: {error}\n{error.remedy}", err=True)
         sys.exit(1)

@@ -23,9 +23,8 @@ from onboarding_api.cli.local import (
 from onboarding_api.cli.options import current_database, database_option, json_option, tell
 from onboarding_api.domain.errors import NothingFoundError
 from onboarding_api.domain.hono import iso
-from onboarding_api.domain.identifiers import parse_tenant_id
 from onboarding_api.domain.management.devices import DeviceRecord
-from onboarding_api.domain.management.identifiers import read_device
+from onboarding_api.domain.management.identifiers import read_device, read_tenant
 from onboarding_api.domain.management.search import PAGE_SIZE, PAGE_SIZE_MAX, Filter, Found, Order, Search, read_pointer
 from onboarding_api.domain.management.versions import Precondition
 from onboarding_api.services.management.devices import DeviceManagement
@@ -50,7 +49,7 @@ def create(tenant: str, device_id: str | None, document: BinaryIO | None, databa
     """Create a device without credentials, under an id of our own if none is given."""
     wanted = None if device_id is None else read_device(tenant, device_id).device
     body = read_json(document) if document else {}
-    key, version = _devices(database).create(local_operator(), parse_tenant_id(tenant), wanted, body, wall_clock())
+    key, version = _devices(database).create(local_operator(), read_tenant(tenant), wanted, body, wall_clock())
     tell(as_json, {"id": key.device, "version": version}, f"device {key.device} created")
 
 
@@ -76,7 +75,7 @@ def list_devices(
     """List the devices of a tenant that match all filters, a page at a time."""
     search = Search(tuple(map(_filter, filters)), tuple(map(_order, orders)), page_size, page, gateways)
     try:
-        found = _devices(database).search(local_operator(), parse_tenant_id(tenant), search)
+        found = _devices(database).search(local_operator(), read_tenant(tenant), search)
     except NothingFoundError:
         found = Found(0, [])
     if as_json:

@@ -15,7 +15,7 @@ from onboarding_api.cli.options import current_database, database_option
 from onboarding_api.domain.bulk.json_lines import write_json_line
 from onboarding_api.domain.bulk.table import table_head, write_table_rows
 from onboarding_api.domain.errors import FileNotWritableError
-from onboarding_api.domain.identifiers import parse_tenant_id
+from onboarding_api.domain.management.identifiers import read_tenant
 from onboarding_api.services.bulk.exports import DeviceExport, Exported
 
 _TOLD_EVERY = 500
@@ -34,7 +34,7 @@ def export_devices(
     tenant: str, form: str, output: Path | None, separator: str, with_secrets: bool, database: str
 ) -> None:
     """Export all devices of a tenant with their credentials, without what the API never shows."""
-    identifier, principal = parse_tenant_id(tenant), local_operator()
+    identifier, principal = read_tenant(tenant), local_operator()
     export = DeviceExport(current_database(database))
     total = export.count(principal, identifier)
     moving = sys.stderr.isatty() and output is not None

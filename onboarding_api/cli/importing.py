@@ -6,6 +6,7 @@ import threading
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
@@ -24,11 +25,13 @@ from onboarding_api.domain.bulk.plan import OnConflict, Outcome
 from onboarding_api.domain.bulk.rows import Entry, Fault, Format, Row
 from onboarding_api.domain.bulk.table import Table
 from onboarding_api.domain.errors import FileUnreadableError
-from onboarding_api.domain.identifiers import TenantId, parse_tenant_id
+from onboarding_api.domain.identifiers import TenantId
+from onboarding_api.domain.management.identifiers import read_tenant
 from onboarding_api.domain.sealing import Seal
 from onboarding_api.key_file import load_seal
 from onboarding_api.services.bulk.imports import DeviceImport, Import
 from onboarding_api.services.management.credentials import CredentialManagement
+from onboarding_api.services.management.tenants import TenantManagement
 from onboarding_api.services.signing_keys import open_signing_keys
 from onboarding_api.storage.database import Database
 
@@ -82,17 +85,30 @@ def import_devices(
     Ends with 3 if rows were refused; they are written beside FILE, to be corrected and imported.
     """
     form = form or _format_of(path)
-    order = _Order(parse_tenant_id(tenant), path, form, OnConflict(on_conflict), dry_run, restart)
+    order = _Order(read_tenant(tenant), path, form, OnConflict(on_conflict), dry_run, restart)
     report: Report = JsonReport() if as_json else TerminalReport()
-    with _open(path) as stream:
-        progress = _import(order, stream, current_database(database), load_seal(key_file), report)
+    try:
+        with _open(path) as stream:
+            progress = _import(order, stream, current_database(database), load_seal(key_file), report)
+    except KeyboardInterrupt:
+        click.echo("interrupted; run the same command again to go on", err=True)
+        sys.exit(INTERRUPTED)
     sys.exit(REFUSED_SOME if progress.counts[Outcome.REJECTED] else 0)
 
 
 def _import(order: _Order, stream: BufferedReader, database: Database, seal: Seal, report: Report) -> Progress:
     take_turn(stream)
+    TenantManagement(database, os.urandom).read(local_operator(), order.tenant)
     file = _FORMATS[order.format](stream)
-    journal = None if order.dry_run else _open_journal(order, stream, file, database, seal)
+    if order.dry_run:
+        return _import_with(None, order, file, database, seal, report)
+    with closing(_open_journal(order, stream, file, database, seal)) as journal:
+        return _import_with(journal, order, file, database, seal, report)
+
+
+def _import_with(
+    journal: Journal | None, order: _Order, file: Format, database: Database, seal: Seal, report: Report
+) -> Progress:
     progress = journal.progress if journal else Progress()
     this = Import(order.tenant, order.on_conflict, uuid.UUID(progress.id), order.dry_run)
     report.began(order.path.stat().st_size, progress, resumed=journal is not None and journal.resumed)
@@ -100,12 +116,7 @@ def _import(order: _Order, stream: BufferedReader, database: Database, seal: Sea
     credentials = CredentialManagement(database, seal, os.urandom, threading.BoundedSemaphore(threads))
     with ThreadPoolExecutor(threads) as executor:
         devices = DeviceImport(database, credentials, os.urandom, executor)
-        try:
-            _run(devices, this, file, progress, journal, report)
-        except KeyboardInterrupt:
-            executor.shutdown(cancel_futures=True)
-            click.echo(f"interrupted after line {progress.line - 1}; run the same command again to go on", err=True)
-            sys.exit(INTERRUPTED)
+        _run(devices, this, file, progress, journal, report)
     if journal:
         journal.finish()
     refused = journal.refused_path if journal and progress.counts[Outcome.REJECTED] else None
@@ -124,7 +135,7 @@ def _run(
             verdict = verdicts.get(entry.line)
             fault = entry.content if isinstance(entry.content, Fault) else verdict and verdict.fault
             if fault:
-                _refuse(entry, fault, file, journal, report)
+                _refuse(entry, file.told(fault), file, journal, report)
             progress.counts[verdict.outcome if verdict else Outcome.REJECTED] += 1
         progress.reach(batch[-1].after)
         if journal:

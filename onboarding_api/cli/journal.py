@@ -100,6 +100,10 @@ class Journal:
         self.progress.refused_octets = self._refused.tell()
         self._write()
 
+    def close(self) -> None:
+        """Leave both files as they are, for another run."""
+        self._refused.close()
+
     def finish(self) -> None:
         """Remove the checkpoint, and the file of refused rows if there are none."""
         self._refused.close()

@@ -5,29 +5,10 @@ import stat
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 from cryptography import x509
 
-from onboarding_api.cli import main, onboarding_api
-
-
-class Shell:
-    """Commands over one registry, configured by variables alone."""
-
-    def __init__(self, folder: Path, database: str) -> None:
-        self.folder = folder
-        self.variables = {
-            "ONBOARDING_DATABASE": database,
-            "ONBOARDING_KEY_FILE": str(folder / "registry.key"),
-        }
-
-    def run(self, *arguments: str, stdin: str = "") -> Result:
-        return CliRunner(env=self.variables).invoke(onboarding_api, arguments, input=stdin)
-
-    def ok(self, *arguments: str, stdin: str = "") -> str:
-        result = self.run(*arguments, stdin=stdin)
-        assert result.exit_code == 0, result.output
-        return result.stdout
+from onboarding_api.cli import main
+from tests.onboarding_api.shell import Shell
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ _COMPUTED = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "
 _TRUE, _FALSE = {"true", "yes", "1", "wahr", "vrai"}, {"false", "no", "0", "falsch", "faux"}
 """Excel writes its own language's words."""
 _PLAIN_TEXT = re.compile(r"[^\s\[,;]([^,;]*[^\s,;])?")
+_CREDENTIAL_MEMBER = re.compile(r"credentials(\[\d+\])?\.?(?P<secret>secrets(\[\d+\])?\.?)?(?P<name>.*)")
 EXT = "ext."
 """A column `ext.NAME` is a text in the device's `ext`; for reading only."""
 
@@ -152,6 +153,16 @@ def harmless(text: str) -> str:
 def as_meant(text: str) -> str:
     """Return what `harmless` was given, and what somebody means who begins a cell with an apostrophe."""
     return text[1:] if text.startswith("'") and text[1:].startswith(_COMPUTED) else text
+
+
+def column_of(member: str) -> str:
+    """Return the column of a member such as `credentials[0].secrets[0].id`, or the member if it has none."""
+    path = _CREDENTIAL_MEMBER.fullmatch(member)
+    if path is None:
+        return member
+    columns = SECRET if path["secret"] else CREDENTIAL
+    named = {name: column for column, (name, _) in columns.items()}
+    return named.get(path["name"], path["name"] or "type")
 
 
 def require_columns(header: Sequence[str]) -> None:

@@ -34,6 +34,10 @@ class JsonLines:
         """Return nothing: a file of JSON lines has no head."""
         return ""
 
+    def told(self, fault: Fault) -> Fault:
+        """Return the fault: members are called in the file as in the documents."""
+        return fault
+
     def refused(self, entry: Entry, fault: Fault) -> str:
         """Return the line, with the reason as its first member if it is an object."""
         (text,) = entry.source

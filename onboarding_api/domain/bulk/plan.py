@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from onboarding_api.domain.bulk.rows import Fault, Row
-from onboarding_api.domain.errors import CredentialTakenError, DeviceExistsError, LimitReachedError, RegistryError
+from onboarding_api.domain.errors import CredentialTakenError, RegistryError
 from onboarding_api.domain.hono import Document
 from onboarding_api.domain.identifiers import DeviceId, Version
 from onboarding_api.domain.management.credentials import Credential, read_credentials
@@ -116,18 +116,19 @@ class Plan:
                     return Verdict(numbered.line, outcome)
             if self._on_conflict is OnConflict.SKIP:
                 return Verdict(numbered.line, Outcome.SKIPPED)
+        if before is not None and self._on_conflict is OnConflict.FAIL:
+            return self._rejected(numbered, "device-id", "there is already such a device")
+        if before is None and self._room is not None and self._room <= 0:
+            return self._rejected(numbered, "device-id", "the tenant has as many devices as it may")
         try:
             change = self._change(numbered, before)
         except RegistryError as error:
-            where = "device-id" if isinstance(error, DeviceExistsError | LimitReachedError) else WHERE
-            return Verdict(numbered.line, Outcome.REJECTED, Fault.of(error, where))
+            return Verdict(numbered.line, Outcome.REJECTED, Fault.of(error, WHERE))
         self._remember(change)
         return Verdict(numbered.line, Outcome.REPLACED if before else Outcome.CREATED, change=change)
 
     def _change(self, numbered: Numbered, before: Existing | None) -> Change:
         row = numbered.row
-        if before is not None and self._on_conflict is OnConflict.FAIL:
-            raise DeviceExistsError("there is already such a device")
         credentials = None
         if numbered.credentials is not None:
             self._tenant.require_room_for_credentials(len(numbered.credentials))
@@ -136,8 +137,6 @@ class Plan:
             for each in credentials:
                 if self._holders.get((each.type, each.auth_id), row.device) != row.device:
                     raise CredentialTakenError(f"another device has {each.type} credentials of auth-id {each.auth_id}")
-        if before is None and self._room is not None and self._room <= 0:
-            raise LimitReachedError("the tenant has as many devices as it may")
         return Change(
             line=numbered.line,
             device=row.device,
@@ -147,6 +146,9 @@ class Plan:
             version=self._version(numbered.line, Outcome.REPLACED if before else Outcome.CREATED),
             credentials_version=self._version(numbered.line, WHERE),
         )
+
+    def _rejected(self, numbered: Numbered, member: str, reason: str) -> Verdict:
+        return Verdict(numbered.line, Outcome.REJECTED, Fault(member, reason))
 
     def _remember(self, change: Change) -> None:
         if change.before is None and self._room is not None:

@@ -76,6 +76,9 @@ class Format(Protocol):
     def preamble(self) -> str:
         """Return what stands before the first row of a file of refused rows."""
 
+    def told(self, fault: Fault) -> Fault:
+        """Return a fault in the words of this format: the column instead of the member."""
+
     def refused(self, entry: Entry, fault: Fault) -> str:
         """Return a refused row with the reason, such that it can be corrected and read again."""
 

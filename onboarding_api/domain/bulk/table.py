@@ -20,6 +20,7 @@ from onboarding_api.domain.bulk.columns import (
     SECRET,
     SECRET_MORE,
     as_meant,
+    column_of,
     harmless,
     read_cells,
     read_ext,
@@ -95,6 +96,10 @@ class Table:
     def preamble(self) -> str:
         """Return the row of column names, with one more for the reasons."""
         return self._written([REASON, *self._own])
+
+    def told(self, fault: Fault) -> Fault:
+        """Return the fault with the column that the member stands in."""
+        return Fault(column_of(fault.member), fault.reason)
 
     def refused(self, entry: Entry, fault: Fault) -> str:
         """Return the rows of a device with the reason before them, as they were otherwise."""
