@@ -92,6 +92,24 @@ def test_an_error_says_what_happened_and_what_to_do(
     assert remedy in errors
 
 
+def test_a_script_reads_an_error_as_json(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shell.ok("db", "upgrade")
+    document = shell.folder / "document.json"
+    document.write_text('{"ext": 7}')
+    for name, value in shell.variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("sys.argv", ["onboarding-api", "tenant", "create", "a", "--document", str(document), "--json"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    told = json.loads(capsys.readouterr().err)
+    assert told["errors"] == [{"member": "ext", "reason": "Expected `object | null`, got `int`"}]
+    assert told["error"]
+    assert told["remedy"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "stdin"),
     [
