@@ -10,7 +10,6 @@ from onboarding_api.domain.bulk.records import Record, read_records
 from onboarding_api.domain.bulk.rows import Entry, Fault, Position, Row, read_row
 from onboarding_api.domain.errors import DocumentRefusedError
 from onboarding_api.domain.hono import Document
-from onboarding_api.domain.management.documents import require_object
 
 REASON = "rejected"
 """The member or column that says why a row was refused; ignored when the row is read again."""
@@ -77,7 +76,9 @@ def _object(record: Record) -> Document:
         given = msgspec.json.decode(record.text)
     except (msgspec.DecodeError, RecursionError) as error:
         raise DocumentRefusedError("", "not a JSON document") from error
-    return require_object(given)
+    if not isinstance(given, dict):
+        raise DocumentRefusedError("", "Expected `object`")
+    return given
 
 
 def _row(given: Document) -> Row:
