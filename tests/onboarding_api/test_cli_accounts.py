@@ -8,7 +8,7 @@ import pytest
 from onboarding_api.domain.errors import AuditBrokenError, AuditUnknownError, UserExistsError, UserUnknownError
 from tests.onboarding_api.actors import PASSWORD, Api, database_url, document
 from tests.onboarding_api.managers import Manager, expect_refusal
-from tests.onboarding_api.test_cli import Shell
+from tests.onboarding_api.shell import Shell
 from tests.onboarding_api.test_sessions import ask, sign_in, works
 
 

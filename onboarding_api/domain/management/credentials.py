@@ -79,6 +79,10 @@ class Credential:
         """Return this credential with other secrets."""
         return Credential(self.type, self.auth_id, self.body | {"secrets": list(secrets)})
 
+    def stored_document(self) -> Document:
+        """Return the credential with all that is stored of it: hashes, sealed keys."""
+        return {"type": self.type, "auth-id": self.auth_id} | self.body
+
     def document(self) -> Document:
         """Return the credential as GET shows it, without what is confidential."""
         hidden = CONFIDENTIAL.get(self.type, ())
