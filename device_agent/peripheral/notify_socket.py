@@ -31,6 +31,7 @@ class NotifySocket:
                 await asyncio.get_running_loop().sock_sendall(self._ours, octets)
         except (OSError, TimeoutError) as error:
             self.close()
+            self._on_closed(self)
             reason = "bluetoothd takes no more notifications"
             raise PeripheralError(reason, "See why: `journalctl -u bluetooth`.") from error
 
