@@ -18,3 +18,9 @@ class Config:
     """Octets of a body on Hono's paths (its `hono.registry.http.maxPayloadSize`); 413 beyond."""
     streams: int = 16
     """Open event streams per process. Each holds a thread while it waits, see `serving.py`."""
+    account_rate: float = 0
+    """Requests of one account per second; 0 is no limit. After a rest, two seconds' worth at once."""
+    tenant_rate: float = 0
+    """Requests of all accounts of one tenant per second; 0 is no limit."""
+    drain_s: float = 0
+    """How long a server that was told to end says so at /readyz, and goes on, before it refuses connections."""

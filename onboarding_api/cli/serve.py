@@ -42,6 +42,30 @@ from onboarding_api.serving import serve as serve_forever
     type=click.IntRange(1024, 1024 * 1024),
     help="Octets of a body on /v1/tenants, /v1/devices and /v1/credentials.",
 )
+@click.option(
+    "--account-rate",
+    envvar="ONBOARDING_ACCOUNT_RATE",
+    default=200.0,
+    show_default=True,
+    type=click.FloatRange(0, 1e6),
+    help="Requests of one account per second, over all workers; 0 is no limit.",
+)
+@click.option(
+    "--tenant-rate",
+    envvar="ONBOARDING_TENANT_RATE",
+    default=500.0,
+    show_default=True,
+    type=click.FloatRange(0, 1e6),
+    help="Requests of one tenant's accounts per second, over all workers; 0 is no limit.",
+)
+@click.option(
+    "--drain",
+    envvar="ONBOARDING_DRAIN",
+    default=0.0,
+    show_default=True,
+    type=click.FloatRange(0, 3600),
+    help="Seconds to go on after SIGTERM while /readyz says no, so that a balancer notices.",
+)
 @json_option
 def serve(
     bind: str,
@@ -51,6 +75,9 @@ def serve(
     workers: int,
     streams: int,
     management_body_max: int,
+    account_rate: float,
+    tenant_rate: float,
+    drain: float,
     as_json: bool,
 ) -> None:
     """Answer HTTP until SIGTERM. Prints one line when connections are accepted."""
@@ -60,7 +87,7 @@ def serve(
     url = f"http://{bind}"
     told = {"event": "ready", "url": url, "pid": os.getpid()}
     serve_forever(
-        Config(database, key_file, issuer, management_body_max, streams),
+        Config(database, key_file, issuer, management_body_max, streams, account_rate, tenant_rate, drain),
         host,
         port,
         workers,

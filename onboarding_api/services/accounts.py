@@ -1,10 +1,8 @@
 """Accounts: creating them, and signing in.
 
 The rules kept here: passwords are stored as argon2id; a name that does not exist costs the same time as a wrong
-password; few are hashed at once, because each takes 64 MiB.
+password; few are hashed at once (`hashing.py`).
 """
-
-import threading
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
@@ -12,11 +10,10 @@ from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from onboarding_api.domain.accounts import Account, Role, require_membership, require_password
 from onboarding_api.domain.errors import CredentialsRefusedError, TenantUnknownError, UserExistsError
 from onboarding_api.domain.identifiers import Randomness, TenantId, Timestamp, UserId, new_uuid, parse_user_name
+from onboarding_api.services.hashing import Hashing
 from onboarding_api.storage.accounts import find_account, insert_account
 from onboarding_api.storage.database import Database
 from onboarding_api.storage.tenants import tenant_exists
-
-_HASHING_AT_ONCE = 2
 
 
 class Accounts:
@@ -27,7 +24,7 @@ class Accounts:
         self._randomness = randomness
         self._hasher = hasher or PasswordHasher()
         self._nobody = self._hasher.hash("nobody has this password")
-        self._hashing = threading.BoundedSemaphore(_HASHING_AT_ONCE)
+        self._hashing = Hashing()
 
     def create(self, name: str, password: str, role: Role, tenant: TenantId | None, now: Timestamp) -> Account:
         """Create an account; its name must be new."""
@@ -52,8 +49,7 @@ class Accounts:
         return account
 
     def _matches(self, password_hash: str, password: str) -> bool:
-        with self._hashing:
-            try:
-                return self._hasher.verify(password_hash, password)
-            except (VerifyMismatchError, InvalidHashError):
-                return False
+        try:
+            return self._hashing.run(lambda: self._hasher.verify(password_hash, password))
+        except (VerifyMismatchError, InvalidHashError):
+            return False

@@ -12,6 +12,7 @@ from onboarding_api.services.management.credentials import CredentialManagement
 from onboarding_api.services.management.devices import DeviceManagement
 from onboarding_api.services.management.tenants import TenantManagement
 from onboarding_api.services.onboardings import Onboardings
+from onboarding_api.services.readiness import Readiness
 from onboarding_api.services.registration import Registrar, Render
 from onboarding_api.services.signing_keys import open_signing_keys
 from onboarding_api.services.tenants import Authorities
@@ -34,6 +35,7 @@ class Registry:
     tenants: TenantManagement
     devices: DeviceManagement
     credentials: CredentialManagement
+    readiness: Readiness
     clock: Clock
 
 
@@ -63,5 +65,6 @@ def open_registry(
         tenants=TenantManagement(database, randomness),
         devices=DeviceManagement(database, randomness),
         credentials=CredentialManagement(database, seal, randomness),
+        readiness=Readiness(database, seal),
         clock=clock,
     )

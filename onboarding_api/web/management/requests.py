@@ -16,6 +16,7 @@ from onboarding_api.domain.management.documents import read_shape, require_stora
 from onboarding_api.domain.management.search import PAGE_SIZE, PAGE_SIZE_MAX, Filter, Order, Search, read_pointer
 from onboarding_api.domain.management.versions import Precondition
 from onboarding_api.services.registry import Registry
+from onboarding_api.web.admission import admitted
 from onboarding_api.web.refusals import BodyMissingError, BodyRefusedError, ContentTypeRefusedError
 
 _NUMBER = re.compile(r"[0-9]{1,9}")
@@ -36,11 +37,11 @@ def manager(registry: Registry) -> Principal:
     """Return who asks, by Basic (RFC 7617) or by access token."""
     basic = request.authorization
     if basic is not None and basic.type == "basic":
-        return registry.access.by_password(basic.username or "", basic.password or "")
+        return admitted(registry.access.by_password(basic.username or "", basic.password or ""))
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise TokenRefusedError("the request carries neither user name and password nor a bearer token")
-    return registry.access.by_token(token.strip(), registry.clock())
+    return admitted(registry.access.by_token(token.strip(), registry.clock()))
 
 
 def read_document(*, required: bool) -> object:

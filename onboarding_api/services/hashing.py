@@ -1,0 +1,42 @@
+"""Hashing passwords without hurting anybody else: on threads of their own that yield the processor to all others.
+
+The rules kept here: few are hashed at once, because each takes 64 MiB or tens of milliseconds; few wait, and whoever
+comes then is refused at once instead of holding a thread. Argon2 and bcrypt let other threads run while they work.
+"""
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from onboarding_api.domain.errors import PasswordChecksBusyError
+
+_AT_ONCE = 2
+_WAITING = 8
+_NICENESS = 10
+_RETRY_S = 2
+Result = TypeVar("Result")
+
+
+class Hashing:
+    """A few threads that only hash."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(_AT_ONCE, "hashing", _yield_to_others)
+        self._places = threading.BoundedSemaphore(_AT_ONCE + _WAITING)
+
+    def run(self, work: Callable[[], Result]) -> Result:
+        """Return what `work` returns; refuse if too many are waiting."""
+        if not self._places.acquire(blocking=False):
+            raise PasswordChecksBusyError("too many passwords are being checked at the moment", _RETRY_S)
+        try:
+            return self._threads.submit(work).result()
+        finally:
+            self._places.release()
+
+
+def _yield_to_others() -> None:
+    if sys.platform == "linux":  # where a thread has a priority of its own
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
