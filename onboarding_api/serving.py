@@ -81,7 +81,7 @@ class _Worker:
 
 def serve(config: Config, host: str, port: int, workers: int, ready: Callable[[], None]) -> None:
     """Serve until SIGTERM or SIGINT; call `ready` once all workers are built and connections are accepted."""
-    _require_free(host, port)
+    require_free(host, port)
     built, tell_built = multiprocessing.Pipe(duplex=False)
     server = _Server(
         "onboarding_api",
@@ -132,7 +132,7 @@ def _end_with_server() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def _require_free(host: str, port: int) -> None:
+def require_free(host: str, port: int) -> None:
     """Refuse a port that is taken: workers share theirs (SO_REUSEPORT), so a second server would silently join."""
     try:
         with socket.create_server((host, port), family=_family(host)):

@@ -5,6 +5,7 @@ import sys
 import click
 
 from onboarding_api.cli.database import db
+from onboarding_api.cli.description import openapi
 from onboarding_api.cli.listen import listen
 from onboarding_api.cli.serve import serve
 from onboarding_api.cli.tenants import tenant
@@ -17,7 +18,7 @@ def onboarding_api() -> None:
     """Onboarding API and tenant registry. Start with: db upgrade, tenant create, user create, serve."""
 
 
-for command in (serve, listen, db, tenant, user):
+for command in (serve, listen, db, tenant, user, openapi):
     onboarding_api.add_command(command)
 
 

@@ -1,15 +1,21 @@
 """onboarding-api serve: answer HTTP."""
 
 import os
+from contextlib import closing
 from pathlib import Path
 
 import click
 
-from onboarding_api.cli.options import current_database, database_option, json_option, key_file_option, tell
+from onboarding_api.cli.checking import Check, check_configuration
+from onboarding_api.cli.options import check_option, database_option, json_option, key_file_option, tell
 from onboarding_api.config import Config
-from onboarding_api.domain.errors import AddressRefusedError
+from onboarding_api.domain.errors import AddressRefusedError, RegistryError
 from onboarding_api.key_file import load_seal
+from onboarding_api.services.signing_keys import open_signing_keys
+from onboarding_api.serving import require_free
 from onboarding_api.serving import serve as serve_forever
+from onboarding_api.storage.database import Database
+from onboarding_api.storage.migrations import require_current
 
 
 @click.command()
@@ -66,6 +72,7 @@ from onboarding_api.serving import serve as serve_forever
     type=click.FloatRange(0, 3600),
     help="Seconds to go on after SIGTERM while /readyz says no, so that a balancer notices.",
 )
+@check_option
 @json_option
 def serve(
     bind: str,
@@ -78,12 +85,17 @@ def serve(
     account_rate: float,
     tenant_rate: float,
     drain: float,
+    check_config: bool,
     as_json: bool,
 ) -> None:
     """Answer HTTP until SIGTERM. Prints one line when connections are accepted."""
+    checks = [
+        Check("bind", lambda: require_free(*_address(bind))),
+        Check("database", lambda: _require_database(database)),
+        Check("key-file", lambda: _require_keys(database, key_file)),
+    ]
+    check_configuration(checks, only=check_config, as_json=as_json)
     host, port = _address(bind)
-    current_database(database)
-    load_seal(key_file)
     url = f"http://{bind}"
     told = {"event": "ready", "url": url, "pid": os.getpid()}
     serve_forever(
@@ -93,6 +105,22 @@ def serve(
         workers,
         ready=lambda: tell(as_json, told, f"ready {url}"),
     )
+
+
+def _require_database(url: str) -> None:
+    with closing(Database(url)) as database:
+        require_current(database)
+
+
+def _require_keys(url: str, key_file: Path) -> None:
+    """Refuse a key file that cannot be read or, if the database can be asked, that is another database's."""
+    seal = load_seal(key_file)
+    try:
+        _require_database(url)
+    except RegistryError:
+        return
+    with closing(Database(url)) as database:
+        open_signing_keys(database, seal)
 
 
 def _address(bind: str) -> tuple[str, int]:

@@ -39,4 +39,4 @@ class Hashing:
 
 def _yield_to_others() -> None:
     if sys.platform == "linux":  # where a thread has a priority of its own
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        os.nice(_NICENESS)

@@ -59,11 +59,11 @@ def read_body(kind: type[Body]) -> Body:
     if not octets:
         raise BodyMissingError("the request has no body")
     try:
-        return msgspec.json.decode(octets, type=kind)
+        return msgspec.convert(_whole(msgspec.json.decode(octets)), kind)
     except msgspec.ValidationError as error:
         reason, _, path = str(error).partition(" - at `$")
         raise BodyRefusedError(_member(reason, path), reason) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BodyRefusedError("", "not a JSON document in UTF-8") from error
 
 
@@ -80,6 +80,14 @@ def base64url_octets(member: str, text: str) -> bytes:
     if not _ALPHABET.match(text) or len(text) % 4 == 1:
         raise BodyRefusedError(member, "not base64url without padding")
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def _whole(document: object) -> object:
+    """Return the document with its members' numbers as JSON has them: 1.0 is the integer 1."""
+    if not isinstance(document, dict):
+        return document
+    members = document.items()
+    return {name: int(each) if isinstance(each, float) and each.is_integer() else each for name, each in members}
 
 
 def _member(reason: str, path: str) -> str:

@@ -14,8 +14,8 @@ _DEVICE = Parameter("device", "path", DEVICE_ID, "The device's id, unique within
 _IF_MATCH = Parameter(
     "If-Match",
     "header",
-    {"type": "string", "pattern": '^(\\*|"?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"?)$'},
-    "The version that the resource must have: an ETag, bare or quoted, or * for any.",
+    {"type": "string"},
+    "The version that the resource must have: its ETag, bare or quoted; * or nothing for any. Anything else is 412.",
 )
 _NAMED: tuple[Refusal, ...] = (errors.IdentifierRefusedError, errors.TenantUnknownError)
 _NAMED_DEVICE: tuple[Refusal, ...] = (*_NAMED, errors.DeviceUnknownError)

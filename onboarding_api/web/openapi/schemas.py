@@ -60,7 +60,7 @@ def _shape(kind: type, **demands: Schema) -> Members:
     ours: Members = _public(schema, parts)
     ours.pop("title", None)
     for name, demand in demands.items():
-        ours["properties"][name.replace("_", "-")] = demand
+        ours["properties"][name if name in ours["properties"] else name.replace("_", "-")] = demand
     ours["required"] = ours.get("required", [])
     ours["additionalProperties"] = ours.get("additionalProperties") is not False
     return ours
