@@ -23,6 +23,9 @@ bench: $(VENV)/.installed ## figures, as counts and ratios
 	@.ci/system-packages dbus-daemon mosquitto wpasupplicant
 	$(BIN)/python -m tests.bench
 
+openapi: $(VENV)/.installed ## schemathesis against a real server, 1,000 examples an operation; EXAMPLES=100 is shorter
+	$(BIN)/python -m tests.openapi.campaign $(EXAMPLES)
+
 fuzz: $(VENV)/.installed ## mutants of recorded exchanges into both ends, guided by coverage; SECONDS=600
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable '.[fuzz]'
 	$(BIN)/python -m tests.fuzz build/fuzz $(or $(SECONDS),60)
@@ -40,4 +43,4 @@ $(VENV)/.installed: pyproject.toml .ci/constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable '.[dev]'
 	@touch $@
 
-.PHONY: help demo test lint bench fuzz format clean
+.PHONY: help demo test lint bench openapi fuzz format clean

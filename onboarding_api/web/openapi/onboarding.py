@@ -12,6 +12,14 @@ _LINKS: dict[str, Schema] = {
     name: {"operationId": name, "parameters": {"onboarding": "$response.body#/id"}}
     for name in ("read-onboarding", "register-device")
 }
+_EVENT: Schema = {
+    "type": "object",
+    "properties": {
+        "event": {"const": "onboarding"},
+        "data": {"type": "string", "contentMediaType": "application/json", "contentSchema": ref("Onboarding")},
+    },
+    "required": ["event", "data"],
+}
 
 ONBOARDING: tuple[Operation, ...] = (
     Operation(
@@ -98,7 +106,7 @@ ONBOARDING: tuple[Operation, ...] = (
         "onboardings",
         "Follow one's own onboarding: an event `onboarding` with each change, until nothing more can change.",
         Admits.MEMBERS,
-        (Answer(HTTPStatus.OK, "Server-sent events.", {"type": "string"}, "text/event-stream"),),
+        (Answer(HTTPStatus.OK, "Server-sent events, one with each change.", _EVENT, "text/event-stream"),),
         (errors.RoleRefusedError, errors.OnboardingUnknownError, errors.TooManyStreamsError),
         (_ONBOARDING,),
     ),
