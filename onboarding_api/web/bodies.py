@@ -11,11 +11,15 @@ from typing import Annotated, TypeVar
 
 import msgspec
 from flask import request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from onboarding_api.web.refusals import BodyMissingError, BodyRefusedError, MediaTypeError
 
 BODY_MAX_OCTETS = 16 * 1024
 """The largest signing request is 8,192 octets, 10,924 in base64; the rest of a body is below 1,000."""
+_DISCARDED_OCTETS, _CHUNK_OCTETS = 1024 * 1024, 64 * 1024
+"""Whoever sends more than this after all may lose the answer."""
+_BODY = "wsgi.input"
 
 _Claim = Annotated[str, msgspec.Meta(min_length=1, max_length=128)] | None
 _ALPHABET = re.compile(r"[A-Za-z0-9_-]*\Z")
@@ -55,7 +59,7 @@ def read_body(kind: type[Body]) -> Body:
     """Read the request's JSON body as `kind`, or say which member is wrong and why."""
     if request.mimetype != "application/json":
         raise MediaTypeError("the body must be application/json")
-    octets = request.get_data(cache=False)
+    octets = whole_body()
     if not octets:
         raise BodyMissingError("the request has no body")
     try:
@@ -65,6 +69,21 @@ def read_body(kind: type[Body]) -> Body:
         raise BodyRefusedError(_member(reason, path), reason) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BodyRefusedError("", "not a JSON document in UTF-8") from error
+
+
+def whole_body() -> bytes:
+    """Return the body. One whose length was not told (chunked) is cut off at the limit by Flask; here it is refused."""
+    octets = request.get_data(cache=False)
+    if request.content_length is None and len(octets) == request.max_content_length and request.environ[_BODY].read(1):
+        raise RequestEntityTooLarge
+    return octets
+
+
+def discard_body() -> None:
+    """Read what is still coming of a body that was refused: whoever closes on it also destroys the answer."""
+    stream, rest = request.environ[_BODY], _DISCARDED_OCTETS
+    while rest > 0 and (octets := stream.read(min(rest, _CHUNK_OCTETS))):
+        rest -= len(octets)
 
 
 def base64_octets(member: str, text: str) -> bytes:

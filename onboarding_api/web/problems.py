@@ -16,6 +16,7 @@ from werkzeug.exceptions import HTTPException
 from onboarding_api.domain import errors
 from onboarding_api.domain.errors import RegistryError
 from onboarding_api.web import refusals
+from onboarding_api.web.bodies import discard_body
 from onboarding_api.web.management.paths import is_management
 
 _log = structlog.get_logger()
@@ -122,6 +123,8 @@ def _refuse(error: RegistryError) -> Response:
 
 def _refuse_http(error: HTTPException) -> Response:
     status = HTTPStatus(error.code or 500)
+    if status is _S.REQUEST_ENTITY_TOO_LARGE:
+        discard_body()
     remedy = _REMEDIES.get(status, "Correct the request and send it again.")
     response = _answer(http_problem(status), status.description or status.phrase, remedy, {})
     for name, value in error.get_headers():

@@ -1,11 +1,11 @@
 """`make bench`: every figure, as counts and ratios. Times are of this machine at this moment and prove nothing."""
 
-from tests.bench import exchange, onboarding, registrations
+from tests.bench import exchange, fairness, onboarding, registrations
 
 
 def main() -> None:
     """Print every table."""
-    for figures in (exchange, onboarding, registrations):
+    for figures in (exchange, onboarding, registrations, fairness):
         figures.main()
         print()
 

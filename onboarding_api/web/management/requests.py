@@ -17,6 +17,7 @@ from onboarding_api.domain.management.search import PAGE_SIZE, PAGE_SIZE_MAX, Fi
 from onboarding_api.domain.management.versions import Precondition
 from onboarding_api.services.registry import Registry
 from onboarding_api.web.admission import admitted
+from onboarding_api.web.bodies import whole_body
 from onboarding_api.web.refusals import BodyMissingError, BodyRefusedError, ContentTypeRefusedError
 
 _NUMBER = re.compile(r"[0-9]{1,9}")
@@ -46,7 +47,7 @@ def manager(registry: Registry) -> Principal:
 
 def read_document(*, required: bool) -> object:
     """Return the JSON body; without one, an empty object if none is required."""
-    octets = request.get_data(cache=False)
+    octets = whole_body()
     if not octets and not required:
         return {}
     if not octets:
