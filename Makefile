@@ -10,18 +10,25 @@ demo: $(VENV)/.installed ## take a factory-fresh device from its label to connec
 	@.ci/system-packages dbus-daemon mosquitto
 	@$(BIN)/python -m tests.world.demo $(ARGS)
 
-test: lint ## lint, then every test
-	@.ci/system-packages dbus-daemon mosquitto wpasupplicant iproute2 openssl postgresql
+test: lint $(VENV)/.hardware-keys ## lint, then every test
+	@.ci/system-packages dbus-daemon mosquitto wpasupplicant iproute2 openssl postgresql swtpm softhsm2
 	$(BIN)/python -m pytest $(ARGS)
+
+test-vm: $(VENV)/.installed ## real BlueZ and Wi-Fi on simulated radios, in a virtual machine; SUITE=trixie
+	@.ci/system-packages qemu-system-x86 zstd
+	$(BIN)/python -m pytest tests/vm --suite $(or $(SUITE),bookworm) $(ARGS)
 
 lint: $(VENV)/.installed ## ruff and mypy --strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/.installed ## figures, as counts and ratios
-	@.ci/system-packages dbus-daemon mosquitto wpasupplicant
-	$(BIN)/python -m tests.bench
+bench: $(VENV)/.installed ## figures, as counts and ratios; ARGS=--full goes on to a million devices
+	@.ci/system-packages dbus-daemon mosquitto wpasupplicant postgresql
+	$(BIN)/python -m tests.bench $(ARGS)
+
+deb: $(VENV)/.installed ## the agent as a Debian package in build/; ARCH=arm64 for a Raspberry Pi
+	$(BIN)/python packaging/build.py $(or $(ARCH),amd64)
 
 openapi: $(VENV)/.installed ## schemathesis against a real server, 1,000 examples an operation; EXAMPLES=100 is shorter
 	$(BIN)/python -m tests.openapi.campaign $(EXAMPLES)
@@ -43,4 +50,9 @@ $(VENV)/.installed: pyproject.toml .ci/constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable '.[dev]'
 	@touch $@
 
-.PHONY: help demo test lint bench openapi fuzz format clean
+$(VENV)/.hardware-keys: $(VENV)/.installed
+	@.ci/system-packages libtss2-dev
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable '.[hardware-keys]'
+	@touch $@
+
+.PHONY: help demo test lint bench openapi fuzz format clean test-vm deb

@@ -17,22 +17,16 @@ from device_agent.enrollee import Begun, Configured, Enrollee, Failed, Outcome, 
 from device_agent.errors import AgentError, ControlError, WifiError
 from device_agent.events import AgentEvent, Asked, Attempted, ConnectingEnded
 from device_agent.journal import Journal
-from device_agent.peripheral import BluetoothGone, PeerGone, Peripheral, PeripheralEvent, Written
-from device_agent.phones import Phones
+from device_agent.peripheral import BluetoothGone, PeerCame, PeerGone, PeripheralEvent, Written, open_peripheral
+from device_agent.phones import Leave, Phones
+from device_agent.provisioning import Provisioning
 from device_agent.statement import Particulars
 from device_agent.store import Store
 from device_agent.wifi import open_wifi
-from device_agent.window import Window
 from onboarding_protocol.bootstrapping import BootstrappingKey
 from onboarding_protocol.dpp import ConnectionStatus, Status
 from onboarding_protocol.members import NETWORKS_MAX, EndpointResult, EndpointStatus, HeardNetwork
 
-STATUS_PATIENCE_S = 50.0
-"""Our app waits a minute for a Connection Status."""
-FOREIGN_STATUS_PATIENCE_S = 14.0
-"""wpa_supplicant as configurator waits 16 seconds."""
-FAREWELL_S = 5.0
-"""How long a phone's link may outlast the window, so that the last notification arrives."""
 EVENTS_MAX = 256
 """Writes that come while so many events wait are dropped: a phone that floods us spoils its own messages only."""
 _log = logging.getLogger(__name__)
@@ -50,20 +44,26 @@ class Agent:
         self._connectivity = Connectivity(store, self._wifi, self._changed)
         self._connecting: asyncio.Task[None] | None = None
         self._connectings = 0
-        self._setting_up = False
-        self._peripheral = Peripheral(config.adapter, self._heard_of)
-        self._window: Window | None = None
-        self._farewell: float | None = None
-        self._status_due: float | None = None
+        self._peripheral = open_peripheral(config, self._heard_of)
+        self._provisioning = Provisioning()
         self._heard: tuple[HeardNetwork, ...] = ()
         self._particulars = Particulars(config.serial, config.model, config.firmware)
         self._phones = self._no_phones()
 
+    @property
+    def commands(self) -> Mapping[str, control.Command]:
+        """What the control socket, the button and the watchdog may ask for."""
+        return {
+            "open": self._open_command,
+            "ping": self._ping_command,
+            "reset": self._reset_command,
+            "status": self._status_command,
+        }
+
     async def run(self, open_at_once: bool = False) -> None:
         """Serve until cancelled; leaves no advertisement and no socket behind."""
-        commands = {"open": self._open_command, "status": self._status_command, "reset": self._reset_command}
         clock.raise_to(self._store.record.clock_floor, self._config.clock)
-        async with control.serve(self._config.control_socket, commands):
+        async with control.serve(self._config.control_socket, self.commands):
             self._journal.event("ready", control=str(self._config.control_socket))
             if open_at_once:
                 self._events.put_nowait(Asked(partial(self._open, self._config.window_seconds)))
@@ -84,16 +84,18 @@ class Agent:
             await self._expire(self._now())
         else:
             await self._meet(event, self._now())
-        if self._window is not None and not self._window.is_open(self._now()):
-            await self._close("too many tries failed" if self._window.used_up else "it was open long enough")
+        if (why := self._provisioning.over(self._now())) is not None:
+            await self._close(why)
 
     async def _meet(self, event: AgentEvent, now: float) -> None:
         match event:
             case Written(peer, mtu, octets):
                 await self._carry_out(self._phones.written(peer, mtu, octets, now))
+            case PeerCame(peer):
+                self._phones.linked(peer, now)
             case PeerGone(peer):
                 self._phones.gone(peer)
-                if self._farewell is not None and not self._phones.any_left:
+                if self._provisioning.taking_leave and not self._phones.any_left:
                     await self._take_away()
             case BluetoothGone():
                 await self._close("Bluetooth has gone")
@@ -119,39 +121,37 @@ class Agent:
 
     async def _expire(self, now: float) -> None:
         await self._carry_out(self._phones.expire(now))
-        if self._status_due is not None and now >= self._status_due:
+        if self._provisioning.status_overdue(now):
             unknown = EndpointStatus(EndpointResult.UNREACHABLE, "still-trying").to_members()
             await self._report(ConnectionStatus(Status.NO_AP, members=unknown), now)
-        if self._farewell is not None and now >= self._farewell:
-            self._farewell = now + FAREWELL_S
-            if not self._phones.busy:
-                await self._take_away()
+        if self._provisioning.farewell_over(now, self._phones.busy):
+            await self._take_away()
 
-    async def _carry_out(self, outcomes: Iterable[tuple[str, Outcome]]) -> None:
+    async def _carry_out(self, outcomes: Iterable[tuple[str, Outcome | Leave]]) -> None:
         for peer, outcome in outcomes:
             match outcome:
                 case Say(octets):
-                    await self._peripheral.notify(octets, self._phones.mtu(peer))
+                    await self._peripheral.notify(peer, octets, self._phones.mtu(peer))
+                case Leave():
+                    await self._peripheral.disconnect(peer)
                 case Begun():
                     self._journal.event("exchange", phone=peer)
                 case Configured(foreign, issued_at):
                     await self._configured(foreign, issued_at)
                 case Failed(detail):
                     self._journal.event("exchange-failed", detail=detail)
-                    if self._window is not None:
-                        self._window = self._window.failed()
+                    self._provisioning.failed()
 
     async def _configured(self, foreign: bool, issued_at: int | None) -> None:
         await self._stop_connecting()
         self._changed()
         if issued_at is not None:
             clock.learn(issued_at, self._config.clock)
-        self._setting_up = True
-        self._status_due = self._now() + (FOREIGN_STATUS_PATIENCE_S if foreign else STATUS_PATIENCE_S)
+        self._provisioning.configured(self._now(), foreign)
         self._connect()
 
     async def _report(self, status: ConnectionStatus, now: float) -> None:
-        self._status_due = None
+        self._provisioning.attempted()
         contact = EndpointStatus.from_members(status.members)
         self._journal.event(
             "attempt",
@@ -162,8 +162,7 @@ class Agent:
         await self._carry_out(self._phones.report(status, now))
         unowned = self._store.record.ownership is None
         arrived = unowned or (contact is not None and contact.endpoint is EndpointResult.CONNECTED)
-        if self._setting_up and status.result is Status.OK and arrived:
-            self._setting_up = False
+        if status.result is Status.OK and arrived and self._provisioning.arrived():
             await self._close("the device is set up")
 
     def _connect(self) -> None:
@@ -181,18 +180,18 @@ class Agent:
 
     async def _stop_connecting(self) -> None:
         self._connectings += 1
-        self._status_due = None
+        self._provisioning.attempted()
         task, self._connecting = self._connecting, None
         if task is not None:
             task.cancel()
             await asyncio.wait([task])
 
     async def _open(self, seconds: float) -> None:
-        if self._window is None:
+        if self._provisioning.window is None:
             await self._take_away()
             self._heard = await self._scan()
             await self._peripheral.start(self._key.name)
-        self._window = Window.opened(self._now(), seconds)
+        self._provisioning.opened(self._now(), seconds)
         self._journal.event("window", open=True, advertises=self._key.name, seconds=seconds)
 
     async def _scan(self) -> tuple[HeardNetwork, ...]:
@@ -203,11 +202,9 @@ class Agent:
             return ()
 
     async def _close(self, why: str) -> None:
-        if self._window is None:
+        if not self._provisioning.closed(self._now()):
             return
-        self._window = None
         self._phones.closed = True
-        self._farewell = self._now() + FAREWELL_S
         await self._peripheral.conceal()
         self._journal.event("window", open=False, why=why)
         if not self._phones.any_left:
@@ -215,7 +212,7 @@ class Agent:
 
     async def _reset(self) -> None:
         await self._stop_connecting()
-        self._setting_up = False
+        self._provisioning.forgotten()
         try:
             self._store.reset()
         finally:
@@ -226,13 +223,12 @@ class Agent:
         await self._take_away()
 
     async def _take_away(self) -> None:
-        self._farewell = None
+        self._provisioning.taken_away()
         self._phones = self._no_phones()
         await self._peripheral.stop()
 
     def _next_deadline(self) -> float | None:
-        closes_at = None if self._window is None else self._window.closes_at
-        deadlines = (closes_at, self._farewell, self._status_due, self._phones.deadline)
+        deadlines = (self._provisioning.deadline, self._phones.deadline)
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def _no_phones(self) -> Phones:
@@ -278,8 +274,13 @@ class Agent:
         return {"window": {"open": True, "seconds": seconds, "name": self._key.name}}
 
     async def _status_command(self, _: Mapping[str, object]) -> control.Answer:
-        window = None if self._window is None else {"seconds": round(self._window.closes_at - self._now())}
-        return {**self._state(), "running": True, "window": window}
+        window = self._provisioning.window
+        seconds = None if window is None else {"seconds": round(window.closes_at - self._now())}
+        return {**self._state(), "running": True, "window": seconds}
+
+    async def _ping_command(self, _: Mapping[str, object]) -> control.Answer:
+        await self._in_turn(partial(asyncio.sleep, 0))  # answered only by a loop that still goes round
+        return {"pong": True}
 
     async def _reset_command(self, _: Mapping[str, object]) -> control.Answer:
         await self._in_turn(self._reset)

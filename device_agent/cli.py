@@ -4,22 +4,23 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
 
 import click
 
 from device_agent import control
-from device_agent.agent import Agent
-from device_agent.config import DEFAULT_PATH, WINDOW_SECONDS_MAX, Config, read_config
-from device_agent.errors import AgentError, NotRunningError
-from device_agent.journal import Journal
-from device_agent.label import Label
+from device_agent.config import DEFAULT_PATH, WINDOW_SECONDS_MAX, Config, config_files, read_config
+from device_agent.errors import AgentError, ConfigurationFileError, NotRunningError
+from device_agent.journal import Journal, PriorityFormatter, systemd_journal
 from device_agent.store import Store, label_key, read_record
+from device_agent.systemd import ServiceManager
 from onboarding_protocol.bootstrapping import BootstrappingKey, BootstrappingUri
 
+_PATH = "device_agent.path"
 _as_json = click.option("--json", "as_json", is_flag=True, help="Write JSON, for scripts.")
 
 
@@ -29,18 +30,38 @@ _as_json = click.option("--json", "as_json", is_flag=True, help="Write JSON, for
 def program(context: click.Context, path: Path) -> None:
     """Take a factory-fresh device to owned, certified and connected."""
     context.obj = read_config(path)
+    context.meta[_PATH] = path
 
 
 @program.command()
 @click.option("--open", "open_at_once", is_flag=True, help="Open the provisioning window at once.")
+@click.option("--check-config", is_flag=True, help="Do not run: tell whether the configuration is good.")
 @_as_json
-@click.pass_obj
-def run(config: Config, open_at_once: bool, as_json: bool) -> None:
+@click.pass_context
+def run(context: click.Context, open_at_once: bool, check_config: bool, as_json: bool) -> None:
     """Run the agent until it is told to stop."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    with contextlib.closing(Store(config.state)) as store:
-        agent = Agent(config, store, Journal(as_json))
-        asyncio.run(_until_told(agent.run(open_at_once)))
+    from device_agent.agent import Agent  # Bluetooth and MQTT take most of the time that other commands would take
+    from device_agent.companions import accompany
+
+    if check_config:
+        _check(context, as_json)
+        return
+    config: Config = context.obj
+    stream = os.environ.get("JOURNAL_STREAM")
+    _log_to_standard_error(systemd_journal(stream, sys.stderr.fileno()) is not None)
+    journal = Journal(as_json, systemd_journal(stream, sys.stdout.fileno()))
+    manager = ServiceManager.from_environment(os.environ)
+    with contextlib.closing(Store(config.state, keys=config.keys)) as store:
+        agent = Agent(config, store, journal)
+        asyncio.run(_until_told(accompany(agent, open_at_once, config, journal, manager)))
+
+
+@program.command(name="check-config")
+@_as_json
+@click.pass_context
+def check_config(context: click.Context, as_json: bool) -> None:
+    """Tell whether the configuration is good; if not, every problem with its file and what to do about it."""
+    _check(context, as_json)
 
 
 @program.command(name="open")
@@ -60,7 +81,10 @@ def open_window(config: Config, seconds: int | None, as_json: bool) -> None:
 @click.pass_obj
 def label(config: Config, svg: Path | None, png: Path | None, as_json: bool) -> None:
     """Show the label, or write it as a picture."""
-    uri = BootstrappingUri(BootstrappingKey.from_public_key(label_key(config.state).public_key()))
+    from device_agent.label import Label  # pictures need libraries that nothing else needs
+
+    with _owned_as_before(config.state):
+        uri = BootstrappingUri(BootstrappingKey.from_public_key(label_key(config.state, config.keys).public_key()))
     made = Label(uri, config.serial)
     for path, content in ((svg, made.to_svg().encode), (png, made.to_png)):
         if path is not None:
@@ -98,10 +122,44 @@ def reset(config: Config, yes: bool, as_json: bool) -> None:
     try:
         answer = control.ask(config.control_socket, {"command": "reset"})
     except NotRunningError:
-        with contextlib.closing(Store(config.state, forgive=True)) as store:
-            store.reset()
-            answer = {"reset": True, "resets": store.record.resets}
+        with _owned_as_before(config.state):
+            answer = _reset_at_rest(config)
     _show(as_json, answer, "The device is as it left the factory.")
+
+
+@contextlib.contextmanager
+def _owned_as_before(directory: Path) -> Iterator[None]:
+    """Let the agent's user own what root makes in the agent's directory; else the agent could not read its own key."""
+    try:
+        yield
+    finally:
+        if os.geteuid() == 0 and directory.is_dir():
+            owner = directory.stat()
+            for path in directory.iterdir():
+                os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+
+def _check(context: click.Context, as_json: bool) -> None:
+    from device_agent.checks import missing
+
+    path: Path = context.meta[_PATH]
+    if problems := missing(path, context.obj):
+        raise ConfigurationFileError.of(problems)
+    files = [str(file) for file in config_files(path)]
+    _show(as_json, {"good": True, "files": files}, f"The configuration is good: {', '.join(files)}")
+
+
+def _log_to_standard_error(to_systemd: bool) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    formatter = PriorityFormatter if to_systemd else logging.Formatter
+    handler.setFormatter(formatter(f"{'' if to_systemd else '%(levelname)s '}%(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+
+
+def _reset_at_rest(config: Config) -> dict[str, object]:
+    with contextlib.closing(Store(config.state, forgive=True, keys=config.keys)) as store:
+        store.reset()
+        return {"reset": True, "resets": store.record.resets}
 
 
 def _show(as_json: bool, facts: Mapping[str, object], sentence: str) -> None:
@@ -130,7 +188,16 @@ def main() -> None:
         program()
     except AgentError as error:
         if "--json" in sys.argv:
-            facts = {"type": type(error).__name__, "message": str(error), "remedy": error.remedy}
-            click.echo(json.dumps({"error": facts}))
+            click.echo(json.dumps({"error": _facts(error)}))
         click.echo(f"device-agent: {error}.\n{error.remedy}", err=True)
         sys.exit(1)
+
+
+def _facts(error: AgentError) -> dict[str, object]:
+    facts: dict[str, object] = {"type": type(error).__name__, "message": str(error), "remedy": error.remedy}
+    if isinstance(error, ConfigurationFileError) and error.problems:
+        facts["problems"] = [
+            {"file": str(problem.file), "key": problem.key, "message": problem.what, "remedy": problem.remedy}
+            for problem in error.problems
+        ]
+    return facts

@@ -14,6 +14,7 @@ from dataclasses import replace
 from device_agent import endpoint
 from device_agent.errors import AgentError
 from device_agent.record import Ownership, Record, WifiProfile
+from device_agent.station import station_identity
 from device_agent.store import Store
 from device_agent.wifi import JoinResult, Wifi
 from onboarding_protocol.dpp import ConnectionStatus, Status
@@ -57,7 +58,7 @@ class Connectivity:
         ownership = self._store.record.ownership
         if joined.status is not Status.OK or ownership is None:
             self.endpoint = EndpointStatus(EndpointResult.UNTRIED)
-            tell(_status(profile, joined, self.endpoint))
+            tell(_status(profile, joined, EndpointStatus(EndpointResult.UNTRIED, joined.reason)))
             if joined.status is Status.OK:
                 await asyncio.Event().wait()  # joined, and there is no endpoint to connect to
             return False
@@ -79,10 +80,10 @@ class Connectivity:
     async def _hold(self, ownership: Ownership, on_contact: Callable[[EndpointStatus], None]) -> EndpointStatus:
         try:
             identity = self._store.tls_identity(ownership)
+            return await endpoint.hold(ownership, identity, on_contact)
         except AgentError as error:
             _log.error("%s. %s", error, error.remedy)
             return EndpointStatus(EndpointResult.UNTRIED, "internal-error")
-        return await endpoint.hold(ownership, identity, on_contact)
 
     async def _join(self) -> tuple[WifiProfile, JoinResult]:
         profiles = self._store.record.wifi
@@ -98,7 +99,7 @@ class Connectivity:
 
     async def _try(self, profile: WifiProfile) -> JoinResult:
         try:
-            return await self._wifi.join(profile)
+            return await self._wifi.join(profile, station_identity(self._store, profile))
         except AgentError as error:
             _log.error("Wi-Fi failed: %s. %s", error, error.remedy)
             return JoinResult(Status.CONFIGURE_FAILURE)

@@ -1,7 +1,8 @@
 """The control socket: how the button, the command line and a supervisor speak to the running agent.
 
-One JSON object a line, one answer a line, over a Unix socket that only the agent's own user may open:
-`{"command": "open", "seconds": 300}`, `{"command": "status"}`, `{"command": "reset"}`.
+One JSON object a line, one answer a line, over a Unix socket that only the agent's own user may open, and its group
+where the socket's folder lets it in: `{"command": "open", "seconds": 300}`, `{"command": "status"}`,
+`{"command": "reset"}`, `{"command": "ping"}`.
 """
 
 import asyncio
@@ -36,8 +37,15 @@ async def serve(path: Path, commands: Mapping[str, Command]) -> AsyncIterator[No
         finally:
             writer.close()
 
-    _claim(path)
-    server = await asyncio.start_unix_server(converse, path, limit=LINE_MAX_OCTETS)
+    try:
+        _claim(path)
+        server = await asyncio.start_unix_server(converse, path, limit=LINE_MAX_OCTETS)
+        _let_group_in(path)
+    except OSError as error:
+        raise ControlError(
+            f"the control socket {path} cannot be made: {error.strerror}",
+            "Let the agent write to its folder, or set `control` to another place.",
+        ) from error
     try:
         yield
     finally:
@@ -88,10 +96,14 @@ def _refusal(message: str, remedy: str) -> Answer:
 
 
 def _claim(path: Path) -> None:
-    # The state directory is 0700, so the socket needs no mode of its own; whoever holds it may take an old one away.
+    # Whoever holds the state directory may take an old socket away.
     if len(str(path)) > _SOCKET_PATH_MAX:
-        raise ControlError(f"the path {path} is too long for a socket", "Set `state` to a shorter directory.")
+        raise ControlError(f"the path {path} is too long for a socket", "Set `control` or `state` to a shorter path.")
     _remove(path)
+
+
+def _let_group_in(path: Path) -> None:
+    path.chmod(0o660)
 
 
 def _remove(path: Path) -> None:

@@ -6,13 +6,14 @@ the device has arrived.
 
 import ssl
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import aiomqtt
 from aiomqtt.exceptions import MqttConnectError
 
+from device_agent.keys import TlsIdentity
+from device_agent.keys.tls import show
 from device_agent.record import Ownership
 from device_agent.trust_anchor import tls_context
 from onboarding_protocol.assignment import TrustAnchor, contact_event, event_topic
@@ -37,7 +38,7 @@ class _Client(aiomqtt.Client):
 
 
 async def hold(
-    ownership: Ownership, identity: tuple[Path, Path], on_contact: Callable[[EndpointStatus], None]
+    ownership: Ownership, identity: TlsIdentity, on_contact: Callable[[EndpointStatus], None]
 ) -> EndpointStatus:
     """Connect, say so, and stay; return why the link ended. `on_contact` is called once the event is delivered."""
     try:
@@ -64,13 +65,13 @@ async def hold(
     return EndpointStatus(EndpointResult.UNREACHABLE, "link-ended")
 
 
-def _context(ownership: Ownership, identity: tuple[Path, Path]) -> ssl.SSLContext:
+def _context(ownership: Ownership, identity: TlsIdentity) -> ssl.SSLContext:
     anchor = None
     if ownership.anchor_name is not None and ownership.anchor_key is not None:
         anchor = TrustAnchor(ownership.anchor_name, ownership.anchor_key)
     context = tls_context(anchor)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(*identity)
+    show(context, identity)
     return context
 
 

@@ -2,7 +2,8 @@
 
 One enrollee per peer, so that two phones never share a buffer. Before an Authentication Confirm has verified, the
 newest Authentication Request wins; afterwards other peers are told that the device is busy, once each, until that
-exchange has ended or its link is gone. Once the window has closed, only an exchange that got that far goes on.
+exchange has ended or its link is gone. Once the window has closed, only an exchange that got that far goes on. A
+peer that has not shown in time that it knows the label is sent away: links are few, and anybody can make one.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,6 +16,14 @@ from onboarding_protocol.hint import Hint, encode_hint
 
 PHONES_MAX = 8
 """Peers remembered at once; a controller has no more links."""
+STRANGERS_MAX = 32
+STRANGER_PATIENCE_S = 60.0
+"""From linking to an Authentication Request with our label. Our app needs a second, a slow foreign one a few."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """The peer's link is of no use."""
 
 
 @dataclass(slots=True)
@@ -35,12 +44,14 @@ class Phones:
     closed: bool = False
     """Whether the window has closed."""
     _phones: dict[str, Phone] = field(default_factory=dict)
+    _strangers: dict[str, float] = field(default_factory=dict)
+    """Peers that have not begun an exchange, and until when they may stay."""
 
     @property
     def deadline(self) -> float | None:
         """When `expire` wants to be called."""
-        deadlines = (phone.enrollee.deadline for phone in self._phones.values())
-        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+        deadlines = [phone.enrollee.deadline for phone in self._phones.values()]
+        return min((due for due in (*deadlines, *self._strangers.values()) if due is not None), default=None)
 
     @property
     def any_left(self) -> bool:
@@ -57,9 +68,17 @@ class Phones:
         phone = self._phones.get(peer)
         return ATT_MTU_MIN if phone is None else phone.mtu
 
+    def linked(self, peer: str, now: float) -> None:
+        """Give a peer that has linked some time to show why."""
+        if len(self._strangers) < STRANGERS_MAX:
+            self._strangers.setdefault(peer, now + STRANGER_PATIENCE_S)
+
     def written(self, peer: str, mtu: int, octets: bytes, now: float) -> Iterator[tuple[str, Outcome]]:
         """Take what a peer wrote."""
-        phone = self._phones.get(peer) or self._admit(peer)
+        phone = self._phones.get(peer)
+        if phone is None:
+            self.linked(peer, now)
+            phone = self._admit(peer)
         phone.mtu = mtu
         refusal = self._refusal(phone)
         if refusal is not None:
@@ -70,15 +89,20 @@ class Phones:
         phone.told_off = False
         for outcome in phone.enrollee.receive(octets, now):
             if isinstance(outcome, Begun):
+                self._strangers.pop(peer, None)
                 self._renew_all_but(peer)
             yield peer, outcome
 
     def gone(self, peer: str) -> None:
         """Forget a peer whose link is lost."""
         self._phones.pop(peer, None)
+        self._strangers.pop(peer, None)
 
-    def expire(self, now: float) -> Iterator[tuple[str, Outcome]]:
+    def expire(self, now: float) -> Iterator[tuple[str, Outcome | Leave]]:
         """Give up what is overdue with any peer."""
+        for peer in [peer for peer, due in self._strangers.items() if now >= due]:
+            del self._strangers[peer]
+            yield peer, Leave()
         for peer, phone in list(self._phones.items()):
             for outcome in phone.enrollee.expire(now):
                 yield peer, outcome

@@ -7,16 +7,19 @@ from pathlib import Path
 
 from argon2 import PasswordHasher
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from onboarding_api.config import Config
 from onboarding_api.domain.identifiers import Clock, Randomness, Timestamp
 from onboarding_api.key_file import load_seal
+from onboarding_api.openid_provider import fetch
 from onboarding_api.services.admission import Admission, Limits
 from onboarding_api.services.buckets import Buckets, Rate
 from onboarding_api.services.registry import open_registry
 from onboarding_api.services.watching import StreamLimits
 from onboarding_api.storage.database import Database
 from onboarding_api.web.admission import install_admission
+from onboarding_api.web.audit import audit_views
 from onboarding_api.web.bodies import BODY_MAX_OCTETS
 from onboarding_api.web.health import health_views
 from onboarding_api.web.management.credentials import credential_views
@@ -71,8 +74,12 @@ def create_app(
         clock=clock,
         randomness=randomness,
         hasher=hasher,
+        openid=None if config.openid is None else (config.openid, fetch),
     )
     app = Flask(__name__, static_folder=None)
+    if config.trusted_proxies:
+        proxies = ProxyFix(app.wsgi_app, x_for=config.trusted_proxies, x_proto=0)
+        app.wsgi_app = proxies  # type: ignore[method-assign]
     app.extensions[DATABASE] = database
     app.extensions[REGISTRY] = registry
     app.config["MAX_CONTENT_LENGTH"] = BODY_MAX_OCTETS
@@ -86,6 +93,7 @@ def create_app(
     app.register_blueprint(metric_views(registry, metrics))
     app.register_blueprint(token_views(registry))
     app.register_blueprint(onboarding_views(registry))
+    app.register_blueprint(audit_views(registry))
     for views in (tenant_views(registry), device_views(registry), credential_views(registry)):
         install_rules(views, config.management_body_max)
         app.register_blueprint(views)

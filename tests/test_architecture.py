@@ -14,21 +14,23 @@ ALLOWED = {
     "onboarding_protocol": {"cryptography", "jwt"},
     "device_agent": {
         "onboarding_protocol", "cryptography", "msgspec", "click", "qrcode", "segno", "PIL", "aiomqtt", "bless",
-        "dbus_next",
+        "dbus_next", "dbus_fast", "tpm2_pytss", "pkcs11",
     },
     "app_sim": {
         "onboarding_protocol", "cryptography", "bleak", "httpx", "zxingcpp", "PIL", "click", "rich", "qrcode",
     },
     "onboarding_api": {
         "onboarding_protocol", "cryptography", "jwt", "flask", "werkzeug", "sqlalchemy", "alembic", "msgspec", "argon2",
-        "granian", "aiomqtt", "structlog", "click", "bcrypt", "psycopg", "prometheus_client",
+        "granian", "aiomqtt", "structlog", "click", "bcrypt", "psycopg", "httpx", "prometheus_client",
     },
     "virtual_bluez": {"bumble", "dbus_fast", "click"},
 }  # fmt: skip
 FORBIDDEN_IN_PROTOCOL = {"asyncio", "socket", "time", "logging", "datetime", "threading", "os", "pathlib", "io"}
 ONE_FILE_ONLY = {
-    ("device_agent", "bless"): {"device_agent/peripheral.py"},
+    ("device_agent", "bless"): {"device_agent/peripheral/bless.py"},
     ("app_sim", "bleak"): {"app_sim/central.py"},
+    ("device_agent", "tpm2_pytss"): {"device_agent/keys/tpm.py"},
+    ("device_agent", "pkcs11"): {"device_agent/keys/pkcs11.py"},
 }
 API_MAY_IMPORT = {"bootstrapping", "identity", "assignment", "encoding"}
 

@@ -1,7 +1,8 @@
 """Adapter1 and what it sees: discovery by any number of programs, and the remote devices they find.
 
 Rules: discovery runs while any program wants it and ends with the last, also when that one is killed; a device
-appears when it is first heard or connects. Discovery filters are accepted and not applied: programs filter too.
+appears when it is first heard, or already connected when it links to us. Discovery filters are accepted and not
+applied: programs filter too.
 """
 
 import asyncio
@@ -71,13 +72,6 @@ class Adapter:
         for device in self._devices.values():
             await device.close()
 
-    def device(self, address: hci.Address) -> RemoteDevice:
-        """Return the remote device with this address, showing it if it is new."""
-        if address not in self._devices:
-            self._devices[address] = RemoteDevice(address, self._tree, self._radio)
-            self._devices[address].show({})
-        return self._devices[address]
-
     async def _start_discovery(self, call: Call) -> list[Any]:
         if call.sender in self._discoverers:
             raise BlueZError("InProgress", "Operation already in progress")
@@ -137,7 +131,10 @@ class Adapter:
             device.show(properties)
 
     def _on_connection(self, link: Connection) -> None:
-        device = self.device(link.peer_address)
+        device = self._devices.get(link.peer_address)
+        if device is None:
+            device = self._devices[link.peer_address] = RemoteDevice(link.peer_address, self._tree, self._radio)
+            device.show({"Connected": Variant("b", True)})
         link.on(Connection.EVENT_DISCONNECTION, lambda _reason: self._on_disconnection(device, link))
         device.link_up(link)
 

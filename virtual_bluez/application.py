@@ -5,7 +5,9 @@ that unregisters leaves its links alone, as on BlueZ, but no Service Changed is 
 error. Encryption is asked for where flags want it; pairing is not offered, so such values stay closed.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from bumble import att, gatt
@@ -24,6 +26,8 @@ __all__ = ["GattManager"]
 
 Objects = dict[str, dict[str, dict[str, Variant]]]
 Permissions = att.Attribute.Permissions
+SOCKETS = frozenset({"NotifyAcquired", "WriteAcquired"})
+"""Properties by which a characteristic offers a socket for its values."""
 CCCD = gatt.GATT_CLIENT_CHARACTERISTIC_CONFIGURATION_DESCRIPTOR
 
 
@@ -38,8 +42,9 @@ class _Application:
 class GattManager:
     """Registers applications with the ATT server of the adapter."""
 
-    def __init__(self, bus: MessageBus, server: GattServer) -> None:
+    def __init__(self, bus: MessageBus, server: GattServer, sockets: Iterable[str] = SOCKETS) -> None:
         self._bus = bus
+        self._sockets = frozenset(sockets)
         self._server = server
         self._applications: dict[tuple[str, str], _Application] = {}
         self.interface = Interface(
@@ -103,7 +108,10 @@ class GattManager:
             application.services.append(service)
             application.characteristics |= characteristics
         for path, characteristic in application.characteristics.items():
-            self._server.keep_value(characteristic, ApplicationValue(program, path, names.GATT_CHARACTERISTIC))
+            offers = objects[path][names.GATT_CHARACTERISTIC].keys() & self._sockets
+            publish = partial(self._server.publish, characteristic)
+            value = ApplicationValue(program, path, names.GATT_CHARACTERISTIC, offers, publish)
+            self._server.keep_value(characteristic, value)
             for below, descriptor in zip(_descriptor_paths(objects, path), characteristic.descriptors, strict=True):
                 self._server.keep_value(descriptor, ApplicationValue(program, below, names.GATT_DESCRIPTOR))
         return application

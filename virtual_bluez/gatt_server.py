@@ -63,7 +63,8 @@ class GattServer(Server):
             self.attributes = [each for each in self.attributes if each.handle not in group]
             for handle in group:
                 self.attributes_by_handle.pop(handle, None)
-                self._values.pop(handle, None)
+                if value := self._values.pop(handle, None):
+                    value.close()
                 for subscriptions in self.subscribers.values():
                     subscriptions.pop(handle, None)
 
@@ -87,17 +88,24 @@ class GattServer(Server):
         if isinstance(bearer, Connection) and (queues := self._bearers.pop(bearer, None)):
             queues.close()
         for handle in subscriptions:
-            if value := self._values.get(handle):
-                self._tasks.start(value.subscribed(self._subscriber_count(handle)))
+            value = self._values.get(handle)
+            if value and any(subscriptions[handle]) and not self._subscriber_count(handle):
+                self._tasks.start(value.unsubscribed())
 
     def make_descriptor_value(self, characteristic: Characteristic) -> att.AttributeValueV2[bytes]:
         """Make a CCCD that answers when the application knows of the subscription (stock: at once)."""
 
         async def write(bearer: att.Bearer, value: bytes) -> None:
+            before = any(self.read_cccd(bearer, characteristic))
             self.write_cccd(bearer, characteristic, value)
-            if kept := self._values.get(characteristic.handle):
+            kept, now = self._values.get(characteristic.handle), any(value)
+            if not kept or before == now or not isinstance(bearer, Connection):
+                return
+            if not now and not self._subscriber_count(characteristic.handle):
+                await kept.unsubscribed()
+            elif now:
                 try:
-                    await kept.subscribed(self._subscriber_count(characteristic.handle))
+                    await kept.subscribed(bearer)
                 except att.ATT_Error:
                     self.write_cccd(bearer, characteristic, bytes(2))
                     raise

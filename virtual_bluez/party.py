@@ -15,7 +15,7 @@ from dbus_fast.aio import MessageBus
 from virtual_bluez import names
 from virtual_bluez.adapter import Adapter
 from virtual_bluez.advertising import AdvertisingManager
-from virtual_bluez.application import GattManager
+from virtual_bluez.application import SOCKETS, GattManager
 from virtual_bluez.ether import Ether
 from virtual_bluez.interfaces import Call, Interface, Method
 from virtual_bluez.message_bus import PrivateBus
@@ -30,10 +30,11 @@ __all__ = ["Party"]
 class Party:
     """A bus, its `org.bluez`, and a place on the ether."""
 
-    def __init__(self, name: str, address: str, ether: Ether, mtu: int, directory: Path) -> None:
+    def __init__(self, name: str, address: str, ether: Ether, mtu: int, directory: Path, sockets: bool = True) -> None:
         self.name = name
         self.radio = Radio(name, address, ether, mtu)
         self._private_bus = PrivateBus(name, directory)
+        self._sockets = sockets
         self._tasks = TaskScope()
         self._stack = AsyncExitStack()
 
@@ -45,7 +46,7 @@ class Party:
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self._private_bus)
-            bus = MessageBus(bus_address=self.bus_address)
+            bus = MessageBus(bus_address=self.bus_address, negotiate_unix_fd=True)
             stack.callback(bus.disconnect)
             await bus.connect()
             stack.push_async_callback(self._tasks.close)
@@ -64,7 +65,7 @@ class Party:
     def _serve(self, bus: MessageBus, tree: ObjectTree) -> None:
         """Put everything `org.bluez` shows at first on the bus."""
         self._adapter = adapter = Adapter(self.name, tree, self.radio)
-        self._gatt = GattManager(bus, self.radio.server)
+        self._gatt = GattManager(bus, self.radio.server, SOCKETS if self._sockets else ())
         self._advertising = AdvertisingManager(bus, tree, self.radio, lambda: (adapter.alias, adapter.discoverable))
         adapter.interface.writable = {
             "Alias": self._refresh_advertisement,

@@ -1,5 +1,6 @@
 """A program on a party's bus, seen from `org.bluez`: the one we call for values, advertisements and agents."""
 
+import os
 from typing import Any
 
 from dbus_fast import Message, MessageType
@@ -28,13 +29,31 @@ class Program:
 
     async def call(self, path: str, interface: str, member: str, signature: str = "", *arguments: object) -> list[Any]:
         """Call a method. Raises ProgramError for an error reply, also when the program is gone."""
+        reply = await self._ask(path, interface, member, signature, arguments)
+        return reply.body
+
+    async def call_for_descriptor(
+        self, path: str, interface: str, member: str, signature: str = "", *arguments: object
+    ) -> int:
+        """Call a method that answers with a file descriptor, which is the caller's then. Raises ProgramError."""
+        reply = await self._ask(path, interface, member, signature, arguments)
+        if not reply.signature.startswith("h") or not reply.unix_fds:
+            raise ProgramError(f"{names.BUS}.Error.InvalidArgs", f"{member} answered without a file descriptor")
+        first, *others = reply.unix_fds
+        for other in others:
+            os.close(other)
+        return first
+
+    async def _ask(
+        self, path: str, interface: str, member: str, signature: str, arguments: tuple[object, ...]
+    ) -> Message:
         reply = await self._bus.call(
             Message(self.name, path, interface, member, signature=signature, body=list(arguments))
         )
         if reply.message_type is MessageType.ERROR:
             message = reply.body[0] if reply.signature.startswith("s") else ""
             raise ProgramError(reply.error_name or "", message)
-        return reply.body
+        return reply
 
 
 async def add_match(bus: MessageBus, rule: str) -> None:

@@ -72,7 +72,8 @@ class RemoteDevice:
     def link_up(self, link: Connection) -> None:
         """Show a new link; as central, find out what the device offers."""
         self.link = link
-        self._change(Connected=Variant("b", True))
+        if not self._interface.properties["Connected"].value:
+            self._change(Connected=Variant("b", True))
         if link.role == hci.Role.CENTRAL:
             self._client = AttClient(link)
             self._objects = RemoteObjects(self._client, self.path, self._tree)

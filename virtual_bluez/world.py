@@ -24,7 +24,8 @@ class VirtualBluez:
     """`org.bluez` for each of *parties*, until the context ends.
 
     *directory* is where the sockets go; it is made (0700) and removed if it does not exist, and a temporary one is
-    used without it. *latency_ms* is the time to the next connection event, for each direction of each link.
+    used without it. *latency_ms* is the time to the next connection event, for each direction of each link. Without
+    *sockets* applications are asked for none, as before BlueZ 5.48.
     Raises BusError if a bus cannot be started, ValueError for names or an MTU that cannot be.
     """
 
@@ -34,6 +35,7 @@ class VirtualBluez:
         *,
         mtu: int = DEFAULT_MTU,
         latency_ms: float = 0.0,
+        sockets: bool = True,
         directory: Path | None = None,
     ) -> None:
         if not SMALLEST_MTU <= mtu <= LARGEST_MTU:
@@ -46,6 +48,7 @@ class VirtualBluez:
         self._names = tuple(parties)
         self._mtu = mtu
         self._latency_s = latency_ms / 1000
+        self._sockets = sockets
         self._directory = directory
         self._parties: dict[str, Party] = {}
         self._stack = AsyncExitStack()
@@ -55,7 +58,7 @@ class VirtualBluez:
             directory = self._make_directory(stack)
             ether = Ether(self._latency_s)
             for number, name in enumerate(self._names, start=1):
-                party = Party(name, f"00:AA:01:00:00:{number:02X}", ether, self._mtu, directory)
+                party = Party(name, f"00:AA:01:00:00:{number:02X}", ether, self._mtu, directory, self._sockets)
                 self._parties[name] = await stack.enter_async_context(party)
             self._stack = stack.pop_all()
         return self

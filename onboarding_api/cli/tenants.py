@@ -8,7 +8,7 @@ from typing import BinaryIO
 import click
 
 from onboarding_api.app import wall_clock
-from onboarding_api.cli.options import current_database, database_option, json_option, key_file_option, tell
+from onboarding_api.cli.options import console, current_database, database_option, json_option, key_file_option, tell
 from onboarding_api.domain.hono import iso
 from onboarding_api.domain.identifiers import parse_tenant_id
 from onboarding_api.key_file import load_seal
@@ -33,7 +33,7 @@ def create(
     """Create a tenant with its own certification authority."""
     tenants = Tenants(current_database(database), load_seal(key_file), os.urandom)
     pem = endpoint_ca.read() if endpoint_ca else None
-    authority = tenants.create(parse_tenant_id(tenant_id), endpoint, pem, wall_clock())
+    authority = tenants.create(parse_tenant_id(tenant_id), endpoint, pem, wall_clock(), console())
     subject = authority.certificate.subject.rfc4514_string()
     document = {"id": tenant_id, "endpoint": endpoint, "authority": subject}
     tell(as_json, document, f"tenant {tenant_id} created; its devices are certified by {subject}")
@@ -52,7 +52,7 @@ def endpoint(
     """Say where a tenant's devices connect, also that of one which Hono's API created."""
     tenants = Tenants(current_database(database), load_seal(key_file), os.urandom)
     tenants.give_endpoint(
-        parse_tenant_id(tenant_id), endpoint, endpoint_ca.read() if endpoint_ca else None, wall_clock()
+        parse_tenant_id(tenant_id), endpoint, endpoint_ca.read() if endpoint_ca else None, wall_clock(), console()
     )
     tell(as_json, {"id": tenant_id, "endpoint": endpoint}, f"devices of {tenant_id} connect to {endpoint} from now on")
 

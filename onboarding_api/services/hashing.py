@@ -7,8 +7,9 @@ comes then is refused at once instead of holding a thread. Argon2 and bcrypt let
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 from onboarding_api.domain.errors import PasswordChecksBusyError
@@ -26,15 +27,22 @@ class Hashing:
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(_AT_ONCE, "hashing", _yield_to_others)
         self._places = threading.BoundedSemaphore(_AT_ONCE + _WAITING)
+        self._turns = threading.BoundedSemaphore(_AT_ONCE)
 
-    def run(self, work: Callable[[], Result]) -> Result:
-        """Return what `work` returns; refuse if too many are waiting."""
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait to be one of the few; refuse if too many wait already."""
         if not self._places.acquire(blocking=False):
             raise PasswordChecksBusyError("too many passwords are being checked at the moment", _RETRY_S)
         try:
-            return self._threads.submit(work).result()
+            with self._turns:
+                yield
         finally:
             self._places.release()
+
+    def run(self, work: Callable[[], Result]) -> Result:
+        """Return what `work` returns; whoever calls has a turn. Only hashing: what is done here is done slowly."""
+        return self._threads.submit(work).result()
 
 
 def _yield_to_others() -> None:

@@ -7,7 +7,7 @@ without. Members we do not know are refused, so that a misspelt one is not silen
 import base64
 import binascii
 import re
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 from flask import request
@@ -25,14 +25,28 @@ _Claim = Annotated[str, msgspec.Meta(min_length=1, max_length=128)] | None
 _ALPHABET = re.compile(r"[A-Za-z0-9_-]*\Z")
 
 
-class SignInBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """POST /v1/tokens."""
+_Token = Annotated[str, msgspec.Meta(max_length=256)]
 
-    username: Annotated[str, msgspec.Meta(max_length=128)]
-    password: Annotated[str, msgspec.Meta(max_length=1024)]
+
+class GrantBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /v1/tokens: what each grant needs is checked there."""
+
+    username: Annotated[str, msgspec.Meta(max_length=128)] | None = None
+    password: Annotated[str, msgspec.Meta(max_length=1024)] | None = None
+    refresh_token: _Token | None = None
+    grant_type: Literal["password", "refresh_token"] = "password"
 
     def __repr__(self) -> str:
-        return f"SignInBody(username={self.username!r})"
+        return f"GrantBody(username={self.username!r}, grant_type={self.grant_type!r})"
+
+
+class RevokeBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /v1/tokens/revoke."""
+
+    refresh_token: _Token
+
+    def __repr__(self) -> str:
+        return "RevokeBody()"
 
 
 class OpenBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,7 +66,7 @@ class DeviceBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     firmware: _Claim = None
 
 
-Body = TypeVar("Body", SignInBody, OpenBody, DeviceBody)
+Body = TypeVar("Body", GrantBody, RevokeBody, OpenBody, DeviceBody)
 
 
 def read_body(kind: type[Body]) -> Body:

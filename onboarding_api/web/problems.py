@@ -36,6 +36,11 @@ _UNPROCESSABLE = HTTPStatus.UNPROCESSABLE_ENTITY
 PROBLEMS: dict[type[RegistryError], Problem] = {
     errors.CredentialsRefusedError: Problem("credentials-refused", _S.UNAUTHORIZED, "Sign-in refused"),
     errors.TokenRefusedError: Problem("token-refused", _S.UNAUTHORIZED, "Not signed in"),
+    errors.OpenIdTokenRefusedError: Problem("token-refused", _S.UNAUTHORIZED, "Not signed in"),
+    errors.OpenIdUnreachableError: Problem("openid-unreachable", _S.SERVICE_UNAVAILABLE, "No keys of the provider"),
+    errors.OpenIdConfigurationError: Problem("openid-unusable", _S.SERVICE_UNAVAILABLE, "Provider cannot be used"),
+    errors.RefreshRefusedError: Problem("refresh-refused", _S.UNAUTHORIZED, "Session over"),
+    errors.SignInLockedError: Problem("sign-in-locked", _S.TOO_MANY_REQUESTS, "Too many attempts"),
     errors.RoleRefusedError: Problem("role-refused", _S.FORBIDDEN, "Not allowed for this account"),
     errors.OnboardingUnknownError: Problem("onboarding-unknown", _S.NOT_FOUND, "No such onboarding"),
     errors.BootstrappingKeyRefusedError: Problem("bootstrapping-key-refused", _UNPROCESSABLE, "Not a label key"),
@@ -72,6 +77,14 @@ PROBLEMS: dict[type[RegistryError], Problem] = {
     refusals.BodyMissingError: Problem("body-missing", _S.BAD_REQUEST, "No body"),
     refusals.BodyRefusedError: Problem("body-refused", _S.BAD_REQUEST, "Body refused"),
 }
+_PATIENT = (
+    errors.TooManyStreamsError,
+    errors.RateExceededError,
+    errors.PasswordChecksBusyError,
+    errors.SignInLockedError,
+    errors.OpenIdUnreachableError,
+)
+"""Refusals that know when it is worth to come back."""
 _REMEDIES = {
     _S.NOT_FOUND: "Check the path against the API's documentation.",
     _S.METHOD_NOT_ALLOWED: "Use one of the methods in the Allow header.",
@@ -116,7 +129,7 @@ def _refuse(error: RegistryError) -> Response:
         if is_management():
             response.headers.add("WWW-Authenticate", 'Basic realm="Hono", charset="UTF-8"')
         response.headers.add("WWW-Authenticate", 'Bearer realm="onboarding"')
-    if isinstance(error, errors.TooManyStreamsError | errors.RateExceededError | errors.PasswordChecksBusyError):
+    if isinstance(error, _PATIENT):
         response.headers["Retry-After"] = str(error.retry_after_s)
     return response
 

@@ -1,6 +1,8 @@
 """`make bench`: every figure, as counts and ratios. Times are of this machine at this moment and prove nothing."""
 
-from tests.bench import exchange, fairness, onboarding, registrations
+import sys
+
+from tests.bench import exchange, fairness, onboarding, registrations, registry
 
 
 def main() -> None:
@@ -8,6 +10,7 @@ def main() -> None:
     for figures in (exchange, onboarding, registrations, fairness):
         figures.main()
         print()
+    registry.main(sys.argv[1:])
 
 
 if __name__ == "__main__":

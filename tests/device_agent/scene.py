@@ -4,6 +4,9 @@ import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import dbus_fast
+from dbus_fast.aio import MessageBus
+
 from device_agent.control import ask
 from device_agent.store import label_key
 from onboarding_protocol.bootstrapping import BootstrappingKey
@@ -114,6 +117,13 @@ class Scene:
         central = await Program.start("bleak_central", self.world.bus_address(party))
         self.stack.push_async_callback(central.close)
         return Phone(central, self.key, self.mtu)
+
+    async def power(self, *, on: bool) -> None:
+        bus = await MessageBus(bus_address=self.world.bus_address("device")).connect()
+        body = ["org.bluez.Adapter1", "Powered", dbus_fast.Variant("b", on)]
+        properties = "org.freedesktop.DBus.Properties"
+        await bus.call(dbus_fast.Message("org.bluez", "/org/bluez/hci0", properties, "Set", signature="ssv", body=body))
+        bus.disconnect()
 
     async def ask(self, command: str, **facts: object) -> dict[str, object]:
         return await asyncio.to_thread(ask, self.folder / "state" / "control.sock", {"command": command, **facts})

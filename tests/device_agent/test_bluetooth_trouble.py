@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from onboarding_protocol.dpp import Status
 from tests.device_agent.scene import CONFIG, PATIENCE_S, Scene
 from tests.virtual_bluez.conftest import ProgramError
 from tests.world.process import Process
@@ -85,5 +86,31 @@ async def test_a_bus_that_ends_closes_the_window_and_the_agent_goes_on(tmp_path:
     await agent.wait_event("window", open=False, why="Bluetooth has gone")
     with pytest.raises(Exception, match="Bluetooth"):
         await scene.ask("open")
+    assert not agent.ended
     assert await agent.stop() == 0
+    assert "Traceback" not in scene.log
+
+
+async def test_a_device_whose_adapter_is_switched_off_and_on_opens_again(scene: Scene) -> None:
+    agent = await scene.open_agent()
+    await scene.power(on=False)
+    await agent.wait_event("window", open=False, why="Bluetooth has gone")
+    with pytest.raises(Exception, match="hci0 is switched off"):
+        await scene.ask("open")
+    await scene.power(on=True)
+    await scene.ask("open")
+    phone = await scene.phone()
+    await phone.connect()
+    assert await phone.give_wifi() is Status.OK
+
+
+@pytest.mark.parametrize("peripheral", ["bluez", "bless"])
+async def test_a_device_is_set_up_by_either_adapter(scene: Scene, peripheral: str) -> None:
+    (scene.folder / "agent.toml").write_text(f'peripheral = "{peripheral}"\n{CONFIG}')
+    agent = await scene.open_agent()
+    phone = await scene.phone()
+    await phone.connect()
+    assert await phone.give_wifi() is Status.OK
+    await agent.wait_event("window", open=False, why="the device is set up")
+    await phone.central.event("disconnected")
     assert "Traceback" not in scene.log

@@ -18,6 +18,8 @@ from tests.world.world import BIN
 ROOT = Path(__file__).parents[2]
 AS_NOBODY = """
 import os
+import device_agent.companions
+import device_agent.label
 import device_agent.wifi.simulated
 from device_agent.cli import main
 os.setuid(65534)
@@ -129,9 +131,53 @@ def test_somebody_else_is_told_to_run_it_as_its_user(command: Command, tmp_path:
 
 
 def test_a_wifi_that_is_not_configured_is_told(command: Command, config: Path) -> None:
-    config.write_text('state = "state"\n')
+    config.write_text('state = "state"\n[wifi]\nbackend = "simulated"\n')
     assert "wifi.networks" in complaint(command("run"))
 
 
 def test_a_picture_that_cannot_be_written_is_told(command: Command, tmp_path: Path) -> None:
     assert "folder" in complaint(command("label", "--png", tmp_path / "none" / "label.png"))
+
+
+def test_a_good_configuration_is_said_to_be_with_its_files(command: Command, config: Path) -> None:
+    drop_in = config.with_suffix(".d") / "10-serial.toml"
+    drop_in.parent.mkdir()
+    drop_in.write_text('serial = "SN-2"')
+    for line in (["check-config", "--json"], ["run", "--check-config", "--json"]):
+        told = command(*line)
+        assert json.loads(told.stdout) == {"good": True, "files": [str(config), str(drop_in)]}
+    assert not (config.parent / "state").exists()
+
+
+def test_each_problem_of_a_configuration_is_told_for_people_and_for_scripts(command: Command, config: Path) -> None:
+    config.write_text('seriel = "x"\nclock = "guess"\n')
+    refused = command("check-config", "--json")
+    lines = complaint(refused).splitlines()
+    problems = json.loads(refused.stdout)["error"]["problems"]
+    assert [(problem["key"], problem["remedy"]) for problem in problems] == [
+        ("seriel", "Did you mean `serial`?"),
+        ("clock", "Write one of: keep, set."),
+    ]
+    assert all(any(problem["message"] in line for line in lines) for problem in problems)
+
+
+def test_what_a_configuration_names_and_the_machine_lacks_is_told_before_anything_runs(
+    command: Command, config: Path
+) -> None:
+    hooks = '[hooks]\nconnected = ["/none/at/all"]\nfailed = ["/bin/true"]\n[button]\ninput = "/dev/input/none"\n'
+    config.write_text(f'led = "none"\n{hooks}')
+    refused = command("run", "--check-config", "--json")
+    complaint(refused)
+    problems = json.loads(refused.stdout)["error"]["problems"]
+    assert {problem["key"] for problem in problems} == {"wifi", "led", "hooks.connected", "button.input"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can work on somebody else's directory")
+def test_what_root_makes_in_the_agents_directory_belongs_to_the_agent(command: Command, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    os.chown(state, 65534, 65534)
+    command("label")
+    command("reset", "--yes")
+    assert {(path.stat().st_uid, path.stat().st_gid) for path in state.iterdir()} == {(65534, 65534)}
+    assert len(list(state.glob("*.pem"))) == 2

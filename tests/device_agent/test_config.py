@@ -51,6 +51,8 @@ def test_paths_count_from_the_files_folder(tmp_path: Path) -> None:
         "wifi = 1",
         "[wifi]\nnetworks = 1",
         "[wifi]\nbackend = []",
+        "[wifi]\njoin_seconds = 0",
+        "[wifi]\naddress_seconds = 3600",
         f"a = {'[' * 2000}",
     ],
 )
@@ -79,3 +81,66 @@ def test_a_wifi_backend_that_cannot_work_is_told(tmp_path: Path, text: str) -> N
 @pytest.mark.parametrize("text", ["serial = 'Ünïcödé 🛰'", "serial = 'x'", f"serial = '{'x' * 64}'"])
 def test_a_printable_text_is_taken_as_it_is(tmp_path: Path, text: str) -> None:
     assert f"serial = '{read_config(config_file(tmp_path, text)).serial}'" == text
+
+
+def test_drop_ins_count_in_the_order_of_their_names_key_by_key(tmp_path: Path) -> None:
+    path = config_file(tmp_path, 'serial = "main"\nmodel = "main"\n[wifi]\nnetworks = "main.toml"\n')
+    folder = tmp_path / "agent.d"
+    folder.mkdir()
+    (folder / "20-late.toml").write_text('serial = "late"\n[hooks]\nconnected = ["/bin/true"]\n')
+    (folder / "10-early.toml").write_text('serial = "early"\nwindow_seconds = 60\n[hooks]\nseconds = 3\n')
+    (folder / "README").write_text("not TOML at all [")
+    config = read_config(path)
+    assert (config.serial, config.model, config.window_seconds) == ("late", "main", 60)
+    assert (config.hooks.connected, config.hooks.seconds) == (("/bin/true",), 3)
+    assert config.wifi.networks == tmp_path / "main.toml"
+
+
+def test_every_problem_of_every_file_is_told_at_once(tmp_path: Path) -> None:
+    path = config_file(tmp_path, 'window_secnods = 60\nclock = "guess"\nwifi = 1\n')
+    drop_in = tmp_path / "agent.d" / "10.toml"
+    drop_in.parent.mkdir()
+    drop_in.write_text('serial = ""\n[button]\nkeys = 1\n[pigeon]\n')
+    with pytest.raises(ConfigurationFileError) as refused:
+        read_config(path)
+    told = {(problem.file, problem.key): problem.remedy for problem in refused.value.problems}
+    assert told[path, "window_secnods"] == "Did you mean `window_seconds`?"
+    assert told[path, "clock"] == "Write one of: keep, set."
+    assert told[path, "wifi"] == "Write it as a table: [wifi]"
+    assert told[drop_in, "button.keys"] == "Did you mean `key`?"
+    assert "window_seconds" in told[drop_in, "pigeon"]
+    assert told.keys() == {
+        *((path, key) for key in ("window_secnods", "clock", "wifi")),
+        *((drop_in, key) for key in ("serial", "button.keys", "pigeon")),
+    }
+    assert all(str(problem) in str(refused.value) for problem in refused.value.problems)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[button]\nkey = 768",
+        '[button]\ninput = ""',
+        "[button]\nreset_seconds = 1",
+        '[hooks]\nconnected = ["beep"]',
+        "[hooks]\nconnected = []",
+        '[hooks]\nconnected = ["/bin/a\\u0000b"]',
+        '[hooks]\nexploded = ["/bin/true"]',
+    ],
+)
+def test_a_button_or_hook_that_cannot_be_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigurationFileError) as refused:
+        read_config(config_file(tmp_path, text))
+    assert len(refused.value.problems) == 1
+
+
+def test_a_file_that_anybody_may_write_is_refused_because_hooks_run_from_it(tmp_path: Path) -> None:
+    path = config_file(tmp_path, "")
+    path.chmod(0o666)
+    with pytest.raises(ConfigurationFileError) as refused:
+        read_config(path)
+    assert refused.value.remedy == f"chmod o-w {path}"
+
+
+def test_the_control_socket_may_stand_where_a_group_may_enter(tmp_path: Path) -> None:
+    assert read_config(config_file(tmp_path, 'control = "here.sock"')).control_socket == tmp_path / "here.sock"

@@ -3,7 +3,7 @@ from functools import partial
 import pytest
 
 from device_agent.enrollee import Begun, Configured, Enrollee, Failed, Outcome
-from device_agent.phones import PHONES_MAX, Phones
+from device_agent.phones import PHONES_MAX, STRANGER_PATIENCE_S, STRANGERS_MAX, Leave, Phones
 from device_agent.statement import Particulars
 from device_agent.store import Store
 from onboarding_protocol.dpp import (
@@ -164,3 +164,35 @@ def test_after_the_window_an_authenticated_exchange_goes_on_and_no_other_follows
     assert not room.phones.busy
     phone.send(AuthenticationRequest())
     assert phone.hints == [Hint.WINDOW_CLOSED]
+
+
+def test_a_peer_that_links_and_does_not_begin_is_sent_away_once(room: Room) -> None:
+    now = 1000.0
+    room.phones.linked("silent", now)
+    assert room.phones.deadline == now + STRANGER_PATIENCE_S
+    assert list(room.phones.expire(now + STRANGER_PATIENCE_S - 0.1)) == []
+    assert list(room.phones.expire(now + STRANGER_PATIENCE_S)) == [("silent", Leave())]
+    assert list(room.phones.expire(now + STRANGER_PATIENCE_S)) == []
+    assert room.phones.deadline is None
+
+
+def test_writing_without_knowing_the_label_earns_no_more_time(room: Room) -> None:
+    vandal = room.phone("vandal")
+    vandal.write(delimit(b"\x09" * 40))
+    assert list(room.phones.expire(vandal.now + STRANGER_PATIENCE_S)) == [("vandal", Leave())]
+
+
+def test_a_peer_that_has_begun_may_stay_and_one_that_is_gone_is_forgotten(room: Room) -> None:
+    phone = room.phone("a")
+    room.phones.linked("a", phone.now)
+    room.phones.linked("b", phone.now)
+    phone.ask()
+    room.phones.gone("b")
+    leaving = [peer for peer, outcome in room.phones.expire(phone.now + STRANGER_PATIENCE_S) if outcome == Leave()]
+    assert leaving == []
+
+
+def test_no_crowd_of_links_fills_memory(room: Room) -> None:
+    for number in range(STRANGERS_MAX * 2):
+        room.phones.linked(f"peer-{number}", 0.0)
+    assert len(list(room.phones.expire(STRANGER_PATIENCE_S))) == STRANGERS_MAX

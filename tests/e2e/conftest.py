@@ -19,9 +19,15 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
         yield world
 
 
+@pytest.fixture
+def peripheral() -> str:
+    """Which adapter offers the device's service; a test names another by parametrizing."""
+    return "auto"
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def device(world: World) -> AsyncIterator[Device]:
-    device = await world.add_device(f"SN-{next(_serials):04}")
+async def device(world: World, peripheral: str) -> AsyncIterator[Device]:
+    device = await world.add_device(f"SN-{next(_serials):04}", peripheral=peripheral)
     yield device
     if device.agent is not None:
         assert await device.agent.stop() == 0, device.agent.story

@@ -14,6 +14,7 @@ from tests.world.world import PASSPHRASE, TENANT, Device, World
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
+@pytest.mark.parametrize("peripheral", ["auto", "bless"])
 async def test_a_factory_fresh_device_is_owned_certified_and_connected(world: World, device: Device) -> None:
     await device.run()
     app = await world.onboard(device.label)
@@ -49,6 +50,7 @@ async def test_no_passphrase_key_or_token_reaches_a_log(world: World, device: De
     assert world.password_file.read_text() not in said
 
 
+@pytest.mark.parametrize("peripheral", ["auto", "bless"])
 async def test_a_wrong_wifi_password_is_told_and_the_next_one_tried_on_the_same_link(
     world: World, device: Device
 ) -> None:

@@ -8,7 +8,8 @@ import asyncio
 import sys
 from pathlib import Path
 
-from device_agent.peripheral import Peripheral, PeripheralEvent, Written
+from device_agent.config import Config
+from device_agent.peripheral import PeripheralEvent, Written, open_peripheral
 from onboarding_protocol.bootstrapping import BootstrappingUri
 from tests.easy_connect.wpa_scenarios import NAMESPACE
 from tests.easy_connect.wpa_station import SOCKET, say
@@ -22,7 +23,7 @@ class Bridge:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._events: asyncio.Queue[PeripheralEvent] = asyncio.Queue()
-        self._peripheral = Peripheral("hci0", self._events.put_nowait)
+        self._peripheral = open_peripheral(Config(), self._events.put_nowait)
         self._peers: dict[str, asyncio.StreamWriter] = {}
 
     async def run(self, uri: str) -> None:
@@ -44,7 +45,7 @@ class Bridge:
 
     async def _notify(self, written: Written, inward: asyncio.StreamReader) -> None:
         while octets := await inward.read(4096):
-            await self._peripheral.notify(octets, written.mtu)
+            await self._peripheral.notify(written.peer, octets, written.mtu)
         self._peers.pop(written.peer).close()
         await self._peripheral.stop()
 

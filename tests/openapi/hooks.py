@@ -64,6 +64,7 @@ FORMATS = {
     "id-template": st.sampled_from(["{{subject-cn}}", "device-{{subject-dn}}-{{subject-o}}"]),
     "base64": st.binary(min_size=1, max_size=40).map(_base64),
     "plain-password": st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=16),
+    "page-token": st.sampled_from(["", "ZDE", "ZDI"]),
     "moment": _MOMENTS.map(lambda moment: moment.isoformat(timespec="seconds")),
 }
 for _format, _strategy in FORMATS.items():
@@ -83,7 +84,7 @@ class Member:
         case.headers["Authorization"] = data
 
 
-@schemathesis.auth().apply_to(tag=["tenants", "devices", "credentials", "service"])
+@schemathesis.auth().apply_to(tag=["tenants", "devices", "credentials", "service", "audit"])
 class Operator:
     """Root manages everything, with name and password each time."""
 

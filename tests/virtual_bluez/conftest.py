@@ -91,10 +91,16 @@ class Watcher:
         bus.add_message_handler(self._on_message)
 
     def _on_message(self, message: Message) -> None:
-        if message.message_type is MessageType.SIGNAL and message.member == "PropertiesChanged":
+        if message.message_type is not MessageType.SIGNAL:
+            return
+        if message.member == "PropertiesChanged":
             interface, changed, _ = message.body
             if interface == "org.bluez.Device1" and "Connected" in changed:
                 self.changes.put_nowait((message.path or "", changed["Connected"].value))
+        elif message.member == "InterfacesAdded":
+            path, interfaces = message.body
+            if interfaces.get("org.bluez.Device1", {}).get("Connected", Variant("b", False)).value:
+                self.changes.put_nowait((path, True))
 
     async def connected(self) -> bool:
         async with asyncio.timeout(PATIENCE_S):

@@ -7,13 +7,35 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 _PR_SET_PDEATHSIG = 1
 _PATIENCE_S = 30.0
 _GRACE_S = 10.0
 _libc = ctypes.CDLL(None)
 Event = dict[str, object]
+
+
+class Child(Protocol):
+    """What a process needs of its child, wherever that runs; `asyncio.subprocess.Process` has it."""
+
+    @property
+    def stdout(self) -> asyncio.StreamReader | None:
+        """What it says."""
+
+    @property
+    def pid(self) -> int:
+        """Its number, and that of its group."""
+
+    @property
+    def returncode(self) -> int | None:
+        """Its exit code, None while it runs."""
+
+    async def wait(self) -> int:
+        """Wait for its end and return its exit code."""
+
+    def send_signal(self, signal: int, /) -> None:
+        """Send it a signal."""
 
 
 class ProcessError(Exception):
@@ -27,7 +49,7 @@ def _die_with_parent() -> None:
 class Process:
     """A running program that writes JSON lines on standard output; standard error goes to a file."""
 
-    def __init__(self, name: str, child: asyncio.subprocess.Process, log: Path) -> None:
+    def __init__(self, name: str, child: Child, log: Path) -> None:
         self.name = name
         self.log = log
         self.events: list[Event] = []
@@ -92,6 +114,18 @@ class Process:
             await self._news.wait_for(lambda: said() or self.ended)
         if not said():
             raise ProcessError(f"{self.name} ended without saying {text!r}\n{self.story}")
+
+    async def lines(self) -> AsyncIterator[str]:
+        """Yield every line, past and coming, until the process has ended."""
+        seen = 0
+        while seen < len(self.text) or not self.ended:
+            if seen < len(self.text):
+                yield self.text[seen]
+                seen += 1
+                continue
+            async with self._news:
+                if seen == len(self.text) and not self.ended:
+                    await self._news.wait()
 
     async def every_event(self) -> AsyncIterator[Event]:
         """Yield every event, past and coming, until the process has ended."""

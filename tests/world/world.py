@@ -45,6 +45,7 @@ serial = "{serial}"
 model = "demo-sensor"
 firmware = "1.0.0"
 window_seconds = {window_seconds}
+peripheral = "{peripheral}"
 
 [wifi]
 backend = "simulated"
@@ -67,6 +68,8 @@ class Device:
     folder: Path
     bus: str
     agent: Process | None = None
+    environment: dict[str, str] = field(default_factory=dict)
+    """What its commands need besides, to reach the place of its keys."""
 
     @property
     def label(self) -> Path:
@@ -85,13 +88,13 @@ class Device:
 
     async def ask(self, *arguments: str) -> dict[str, object]:
         """Run a `device-agent` command with --json and return what it says."""
-        lines = await self.world.command([*self.command, *arguments, "--json"])
+        lines = await self.world.command([*self.command, *arguments, "--json"], environment=self.environment)
         answer: dict[str, object] = json.loads(lines[-1])
         return answer
 
     async def run(self, *, window: bool = True) -> Process:
         """Start the agent and wait until it is ready, and advertising if the window is to be open."""
-        environment = {"DBUS_SYSTEM_BUS_ADDRESS": self.bus}
+        environment = {"DBUS_SYSTEM_BUS_ADDRESS": self.bus, **self.environment}
         arguments = ["run", "--json", *(["--open"] if window else [])]
         self.agent = await Process.start(
             f"agent-{self.folder.name}", [*self.command, *arguments], self.world.folder, environment
@@ -144,11 +147,20 @@ class World:
             listener = await _start_listener(folder, options, files, processes)
             yield cls(folder, radio, broker, files, api, listener, api_url, options, password_file, buses, processes)
 
-    async def add_device(self, serial: str, party: str = "device", window_seconds: int = 300) -> Device:
-        """Make a factory-fresh device and print its label; its agent does not run yet."""
-        device = Device(self, self.folder / serial, self.buses[party])
+    async def add_device(
+        self,
+        serial: str,
+        party: str = "device",
+        window_seconds: int = 300,
+        peripheral: str = "auto",
+        more: str = "",
+        environment: dict[str, str] | None = None,
+    ) -> Device:
+        """Make a factory-fresh device, with `more` in its configuration, and print its label; it does not run yet."""
+        device = Device(self, self.folder / serial, self.buses[party], environment=environment or {})
         device.folder.mkdir()
-        (device.folder / "agent.toml").write_text(_CONFIG.format(serial=serial, window_seconds=window_seconds))
+        config = _CONFIG.format(serial=serial, window_seconds=window_seconds, peripheral=peripheral)
+        (device.folder / "agent.toml").write_text(config + more)
         device.networks.write_text(_NETWORKS)
         await device.ask("label", "--png", str(device.label))
         self.devices.append(device)
@@ -214,14 +226,21 @@ class World:
         """Start the API again after it was stopped, at the same address."""
         self.api = await start_api(self.folder, self.api_url, self.api_options, self.processes)
 
-    async def command(self, command: Command, standard_input: bytes | None = None) -> list[str]:
+    async def command(
+        self, command: Command, standard_input: bytes | None = None, environment: dict[str, str] | None = None
+    ) -> list[str]:
         """Run a program to its end and return its lines; ProcessError unless it succeeds."""
-        return await run(self.folder, command, standard_input)
+        return await run(self.folder, command, standard_input, environment)
 
 
-async def run(folder: Path, command: Command, standard_input: bytes | None = None) -> list[str]:
+async def run(
+    folder: Path,
+    command: Command,
+    standard_input: bytes | None = None,
+    environment: dict[str, str] | None = None,
+) -> list[str]:
     """Run a program to its end and return its lines; ProcessError unless it succeeds."""
-    process = await Process.start("command", command, folder, standard_input=standard_input)
+    process = await Process.start("command", command, folder, environment, standard_input)
     if await process.finish() != 0:
         raise ProcessError(f"{' '.join(map(str, command))} failed\n{process.story}")
     return process.text

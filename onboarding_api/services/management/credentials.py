@@ -11,9 +11,11 @@ from typing import cast
 import bcrypt
 
 from onboarding_api.domain.accounts import Principal
+from onboarding_api.domain.audit import Action, Event, chain_of
+from onboarding_api.domain.canonical import digest
 from onboarding_api.domain.errors import DeviceUnknownError, LimitReachedError, TenantUnknownError
 from onboarding_api.domain.hono import Document
-from onboarding_api.domain.identifiers import DeviceKey, Randomness, TenantId, Version, new_uuid
+from onboarding_api.domain.identifiers import DeviceKey, Randomness, TenantId, Timestamp, Version, new_uuid
 from onboarding_api.domain.management.credentials import SEALED_KEY, Credential, read_credentials
 from onboarding_api.domain.management.documents import read_base64, write_base64
 from onboarding_api.domain.management.patches import merge_credentials
@@ -23,6 +25,7 @@ from onboarding_api.domain.management.versions import Precondition
 from onboarding_api.domain.sealing import Seal
 from onboarding_api.services.hashing import Hashing
 from onboarding_api.services.management.attempts import expect, until_settled
+from onboarding_api.storage.audit import record
 from onboarding_api.storage.credentials import CredentialSet, find_credentials, replace_credentials
 from onboarding_api.storage.database import Database
 
@@ -44,7 +47,9 @@ class CredentialManagement:
         found, version = self._find(key)
         return found.credentials, version
 
-    def replace(self, principal: Principal, key: DeviceKey, document: object, precondition: Precondition) -> Version:
+    def replace(
+        self, principal: Principal, key: DeviceKey, document: object, precondition: Precondition, now: Timestamp
+    ) -> Version:
         """Replace a device's credentials, keeping the secrets that the request names by id."""
         principal.require_manager_of(key.tenant)
         successor = Version(new_uuid(self.randomness))
@@ -60,6 +65,7 @@ class CredentialManagement:
             protected = [self._protect(key.tenant, each) for each in merged]
             with self.database.writing() as connection:
                 expect(replace_credentials(connection, key, version, successor, protected))
+                record(connection, principal.actor, now, _event(key, successor, protected))
             return successor
 
         return until_settled(attempt)
@@ -89,7 +95,8 @@ class CredentialManagement:
 
     def _hash(self, password: str) -> str:
         salt = bcrypt.gensalt(BCRYPT_COST_MAX, b"2a")
-        return self.hashing.run(lambda: bcrypt.hashpw(password.encode(), salt)).decode("ascii")
+        with self.hashing.turn():
+            return self.hashing.run(lambda: bcrypt.hashpw(password.encode(), salt)).decode("ascii")
 
 
 def psk_subject(tenant: TenantId, credential: Credential, secret: Document) -> str:
@@ -101,3 +108,10 @@ def _require_room(tenant: TenantState, requested: Sequence[Credential]) -> None:
     limit = tenant.limit("max-credentials-per-device")
     if limit is not None and len(requested) > limit:
         raise LimitReachedError(f"a device of this tenant may have no more than {limit} credentials")
+
+
+def _event(key: DeviceKey, version: Version, replacement: Sequence[Credential]) -> Event:
+    shown = [each.document() for each in replacement]
+    details = {"count": len(replacement)}
+    name = f"credentials/{key.device}"
+    return Event(chain_of(key.tenant), Action.CREDENTIALS_REPLACED, name, version, digest(shown), details)

@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 import msgspec
 
+from onboarding_api.web.openapi.accounts import ACCOUNTS
 from onboarding_api.web.openapi.management import MANAGEMENT
 from onboarding_api.web.openapi.onboarding import ONBOARDING
 from onboarding_api.web.openapi.operations import Admits, Answer, Operation, Parameter, Refusal, Schema
@@ -13,7 +14,7 @@ from onboarding_api.web.openapi.schemas import COMPONENTS
 from onboarding_api.web.openapi.service import SERVICE
 from onboarding_api.web.problems import PROBLEMS, Problem, http_problem, problem_type
 
-OPERATIONS: tuple[Operation, ...] = (*ONBOARDING, *MANAGEMENT, *SERVICE)
+OPERATIONS: tuple[Operation, ...] = (*ACCOUNTS, *ONBOARDING, *MANAGEMENT, *SERVICE)
 """Everything that can be asked. A new path adds its operations to one of these tuples, or a tuple of its own here."""
 _SECURITY: Mapping[Admits, list[dict[str, list[str]]]] = {
     Admits.EVERYBODY: [],

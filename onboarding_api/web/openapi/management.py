@@ -33,17 +33,25 @@ def _search(gateways: bool) -> tuple[Parameter, ...]:
     )
     if not gateways:
         return paging
+    token = {"type": "string", "format": "page-token", "maxLength": 344}
+    behind = Parameter("pageToken", "query", token, "The `next` of an answer, or nothing to begin: in order of ids.")
     only = Parameter("isGateway", "query", {"type": "string", "enum": ["true", "false"]}, "Only gateways, or no such.")
-    return (*paging, only)
+    return (*paging, behind, only)
 
 
 def _between(least: int, most: int, default: int) -> Schema:
     return {"type": "integer", "minimum": least, "maximum": most, "default": default}
 
 
-def _page(item: str) -> Schema:
-    members = {"total": {"type": "integer", "minimum": 1}, "result": {"type": "array", "items": ref(item)}}
-    return {"type": "object", "properties": members, "required": list(members), "additionalProperties": False}
+def _page(item: str, *, token: bool = False) -> Schema:
+    members: dict[str, Schema] = {
+        "total": {"type": "integer", "minimum": 1},
+        "result": {"type": "array", "items": ref(item)},
+    }
+    if token:
+        members["next"] = {"type": "string", "description": "With pageToken, instead of total, if there may be more."}
+    required = ["result"] if token else list(members)
+    return {"type": "object", "properties": members, "required": required, "additionalProperties": False}
 
 
 def _created(what: str) -> Answer:
@@ -126,7 +134,7 @@ _DEVICES = (
     ),
     _operation(
         "GET", "/v1/devices/{tenant}", "search-devices", "Search the devices of a tenant.",
-        Answer(HTTPStatus.OK, "One page of what matches.", _page("DeviceFound")),
+        Answer(HTTPStatus.OK, "One page of what matches.", _page("DeviceFound", token=True)),
         (*_NAMED, errors.DocumentRefusedError, refusals.BodyRefusedError, errors.NothingFoundError),
         (_TENANT, *_search(True)),
     ),

@@ -1,4 +1,4 @@
-"""Signing in, and the onboarding resource: /v1/tokens, /v1/onboardings."""
+"""The onboarding resource: /v1/onboardings."""
 
 from http import HTTPStatus
 
@@ -22,17 +22,6 @@ _EVENT: Schema = {
 }
 
 ONBOARDING: tuple[Operation, ...] = (
-    Operation(
-        "POST",
-        "/v1/tokens",
-        "sign-in",
-        "accounts",
-        "Exchange name and password for an access token.",
-        Admits.EVERYBODY,
-        (Answer(HTTPStatus.OK, "Signed in.", ref("Token")),),
-        (errors.CredentialsRefusedError, refusals.MediaTypeError, errors.PasswordChecksBusyError),
-        body=ref("SignIn"),
-    ),
     Operation(
         "POST",
         "/v1/onboardings",

@@ -28,12 +28,19 @@ class Admits(Enum):
 
 
 _SERVICE: tuple[Refusal, ...] = (HTTPStatus.INTERNAL_SERVER_ERROR, errors.DatabaseUnreachableError)
+_TOKEN: tuple[Refusal, ...] = (
+    errors.TokenRefusedError,
+    errors.OpenIdTokenRefusedError,
+    errors.OpenIdUnreachableError,
+    errors.OpenIdConfigurationError,
+)
 _ADMISSION: Mapping[Admits, tuple[Refusal, ...]] = {
     Admits.EVERYBODY: (),
-    Admits.MEMBERS: (errors.TokenRefusedError, errors.RateExceededError),
+    Admits.MEMBERS: (*_TOKEN, errors.RateExceededError),
     Admits.MANAGERS: (
-        errors.TokenRefusedError,
+        *_TOKEN,
         errors.CredentialsRefusedError,
+        errors.SignInLockedError,
         errors.ManagementRefusedError,
         errors.RateExceededError,
         errors.PasswordChecksBusyError,

@@ -154,6 +154,13 @@ _CREDENTIALS = [
     _credential({"const": secrets.RPK}, ref("RawPublicKey"), _AUTH_ID),
 ]
 
+_GRANT: Mapping[str, Schema] = {
+    name: next(each for each in member["anyOf"] if each["type"] != "null")
+    for name, member in _shape(bodies.GrantBody)["properties"].items()
+    if "anyOf" in member
+}
+_PASSWORD_GRANT = {name: _GRANT[name] for name in ("username", "password")}
+
 COMPONENTS: Mapping[str, Schema] = {
     "Problem": {
         "type": "object",
@@ -170,9 +177,21 @@ COMPONENTS: Mapping[str, Schema] = {
         },
         "required": ["type", "title", "status", "detail", "remedy"],
     },
-    "SignIn": _shape(bodies.SignInBody),
+    "Grant": {
+        "oneOf": [
+            _object({"grant_type": {"const": "password"}, **_PASSWORD_GRANT}, "grant_type"),
+            _object({"grant_type": {"const": "refresh_token"}, "refresh_token": _GRANT["refresh_token"]}),
+        ]
+    },
+    "Revocation": _shape(bodies.RevokeBody),
     "Token": _object(
-        {"access_token": _text(), "token_type": {"const": "Bearer"}, "expires_in": {"type": "integer", "minimum": 1}}
+        {
+            "access_token": _text(),
+            "token_type": {"const": "Bearer"},
+            "expires_in": {"type": "integer", "minimum": 1},
+            "refresh_token": _text(),
+            "refresh_expires_in": {"type": "integer", "minimum": 1},
+        }
     ),
     "Open": _shape(bodies.OpenBody, bootstrapping_key=_text(format="label-key", maxLength=256)),
     "SignedDevice": _shape(

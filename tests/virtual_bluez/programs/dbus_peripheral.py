@@ -1,6 +1,7 @@
 """A peripheral written directly against BlueZ' D-Bus API: it sees all options and answers with any error."""
 
 import asyncio
+import socket
 import sys
 from typing import Any
 
@@ -11,7 +12,7 @@ from dbus_fast.constants import BusType, MessageType
 from tests.virtual_bluez.programs.json_lines import serve, tell
 
 ADAPTER = "/org/bluez/hci0"
-SERVICE, LONG, ERRORS = (f"b07498ca-ad5b-474e-940d-16f1fbe7e8c{n}" for n in range(3))
+SERVICE, LONG, ERRORS, PACKETS = (f"b07498ca-ad5b-474e-940d-16f1fbe7e8c{n}" for n in range(4))
 LONG_VALUE = bytes(range(256)) + bytes(range(144))
 OBJECTS: dict[str, dict[str, dict[str, Variant]]] = {
     "/app/s0": {"org.bluez.GattService1": {"UUID": Variant("s", SERVICE), "Primary": Variant("b", True)}},
@@ -29,6 +30,15 @@ OBJECTS: dict[str, dict[str, dict[str, Variant]]] = {
             "Flags": Variant("as", ["write", "write-without-response", "indicate"]),
         }
     },
+    "/app/s0/c2": {
+        "org.bluez.GattCharacteristic1": {
+            "UUID": Variant("s", PACKETS),
+            "Service": Variant("o", "/app/s0"),
+            "Flags": Variant("as", ["write", "notify"]),
+            "WriteAcquired": Variant("b", False),
+            "NotifyAcquired": Variant("b", False),
+        }
+    },
 }
 
 
@@ -38,6 +48,8 @@ class Application:
     def __init__(self, bus: MessageBus, name: str, uuids: list[str]) -> None:
         self.bus = bus
         self.held: list[Message] | None = None
+        self.ends: dict[str, socket.socket] = {}
+        self.refusal: str | None = None
         self.advertisement = {
             "Type": Variant("s", "peripheral"),
             "LocalName": Variant("s", name),
@@ -67,6 +79,9 @@ class Application:
             case "StartNotify" | "StopNotify":
                 tell(message.member)
                 return Message.new_method_return(message)
+            case "AcquireNotify" | "AcquireWrite":
+                tell(message.member, **unpack(message.body[0]))
+                return self.hand_over(message)
         return None
 
     def write(self, message: Message) -> Message | bool:
@@ -79,6 +94,32 @@ class Application:
             name, _, text = value.decode().partition(" ")
             return Message.new_error(message, name, text)
         return Message.new_method_return(message)
+
+    def hand_over(self, message: Message) -> Message | bool:
+        if self.refusal is not None:
+            return Message.new_error(message, self.refusal, "")
+        member = message.member or ""
+        end, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        end.setblocking(False)
+        self.ends[member] = end
+        asyncio.get_running_loop().add_reader(end, self.packet, member, end)
+        reply = Message.new_method_return(message, "hq", [0, 517], unix_fds=[theirs.fileno()])
+        self.bus.send(reply).add_done_callback(lambda _: theirs.close())
+        return True
+
+    def packet(self, member: str, end: socket.socket) -> None:
+        value = end.recv(600)
+        tell("packet", of=member, value=value.hex())
+        if not value:
+            asyncio.get_running_loop().remove_reader(end)
+            end.close()
+
+    async def send(self, values: list[str]) -> None:
+        for value in values:
+            await asyncio.get_running_loop().sock_sendall(self.ends["AcquireNotify"], bytes.fromhex(value))
+
+    async def refuse(self, error: str) -> None:
+        self.refusal = error
 
     async def hold(self) -> None:
         self.held = []
@@ -106,10 +147,10 @@ def unpack(options: dict[str, Variant]) -> dict[str, Any]:
 
 
 async def main(name: str, uuids: list[str]) -> None:
-    bus = await MessageBus(bus_type=BusType.SYSTEM).connect()
+    bus = await MessageBus(bus_type=BusType.SYSTEM, negotiate_unix_fd=True).connect()
     application = Application(bus, name, uuids)
     bus.add_message_handler(application.on_message)
-    names = ("register", "advertise", "indicate", "hold", "release")
+    names = ("register", "advertise", "indicate", "hold", "release", "send", "refuse")
     await serve({each: getattr(application, each) for each in names})
 
 

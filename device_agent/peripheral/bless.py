@@ -1,4 +1,4 @@
-"""The GATT peripheral, by bless on BlueZ. The one file that knows bless; it decides nothing.
+"""The GATT peripheral by bless, for `peripheral = "bless"`. The one file that knows bless; it decides nothing.
 
 What bless 0.3.0 does not do is done here, on the same D-Bus connection and without touching its code: the peer and
 the ATT_MTU of a write (it drops the options of `WriteValue`), lost links (`Device1.Connected`), an advertisement
@@ -7,15 +7,15 @@ that scanners take as discoverable, closing the links of phones when the service
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from contextlib import suppress
-from dataclasses import dataclass
 
 from bless import BlessServer, GATTAttributePermissions, GATTCharacteristicProperties
 from dbus_next import DBusError, Message, MessageType, Variant
 from dbus_next.errors import AuthError, InterfaceNotFoundError, InvalidAddressError
 
 from device_agent.errors import PeripheralError
+from device_agent.peripheral import BluetoothGone, OnEvent, PeerGone, Written
 from onboarding_protocol.gatt import (
     ATT_MTU_MIN,
     NOTIFY_CHARACTERISTIC_UUID,
@@ -34,38 +34,15 @@ _REMEDY = "See that bluetoothd runs and has an adapter: `bluetoothctl list`."
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A peer wrote to the write characteristic."""
+class BlessPeripheral:
+    """The provisioning service, offered from `start` to `stop`; notifications go to every subscribed peer."""
 
-    peer: str
-    mtu: int
-    octets: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class PeerGone:
-    """A peer's link is lost or closed."""
-
-    peer: str
-
-
-@dataclass(frozen=True, slots=True)
-class BluetoothGone:
-    """bluetoothd or the bus has ended, and with it the service and all links."""
-
-
-PeripheralEvent = Written | PeerGone | BluetoothGone
-
-
-class Peripheral:
-    """The provisioning service, offered from `start` to `stop`; events go to `on_event` in order."""
-
-    def __init__(self, adapter: str, on_event: Callable[[PeripheralEvent], None]) -> None:
+    def __init__(self, adapter: str, on_event: OnEvent) -> None:
         self._adapter_name = adapter
         self._on_event = on_event
         self._server: BlessServer | None = None
         self._advertising = False
+        self._found: dict[str, Variant] = {}
         self._peers: set[str] = set()
         self._watching: asyncio.Task[None] | None = None
 
@@ -107,17 +84,24 @@ class Peripheral:
             await self.conceal()
             await _try("take the service away", self._withdraw(server))
         self._forget(server)
+        if self._watching is not None:
+            await asyncio.wait([self._watching])
 
     async def _offer(self, server: BlessServer) -> None:
         await self._add_service(server)
         await self._watch(server)
-        await self._set_adapter(server, "DiscoverableTimeout", Variant("u", 0))
-        await self._set_adapter(server, "Discoverable", Variant("b", True))
+        wanted = {"DiscoverableTimeout": Variant("u", 0), "Discoverable": Variant("b", True)}
+        properties = server.adapter.get_interface(_PROPERTIES)
+        self._found = {name: await properties.call_get(_ADAPTER, name) for name in wanted}
+        for name, value in wanted.items():
+            await properties.call_set(_ADAPTER, name, value)
         await server.start()
 
     async def _conceal(self, server: BlessServer) -> None:
         await server.app.stop_advertising(server.adapter)
-        await self._set_adapter(server, "Discoverable", Variant("b", False))
+        properties = server.adapter.get_interface(_PROPERTIES)
+        for name, value in self._found.items():
+            await properties.call_set(_ADAPTER, name, value)
 
     async def _withdraw(self, server: BlessServer) -> None:
         for peer in tuple(self._peers):
@@ -125,9 +109,9 @@ class Peripheral:
         await server.app.unregister(server.adapter)
         server.bus.unexport(server.app.path, server.app)
 
-    async def notify(self, octets: bytes, mtu: int) -> None:
-        """Send octets to the subscribed peers, cut for this ATT_MTU."""
-        if self._server is None:
+    async def notify(self, peer: str, octets: bytes, mtu: int) -> None:
+        """Send octets to a peer, cut for this ATT_MTU; nothing if it is gone."""
+        if self._server is None or peer not in self._peers:
             return
         characteristic = self._server.get_characteristic(NOTIFY_CHARACTERISTIC_UUID)
         for chunk in chunks(octets, mtu):
@@ -136,6 +120,11 @@ class Peripheral:
                 return
             self._server.update_value(SERVICE_UUID, NOTIFY_CHARACTERISTIC_UUID)
             await asyncio.sleep(0)  # dbus_next takes a full socket for a broken one, so it writes each at once
+
+    async def disconnect(self, peer: str) -> None:
+        """Close the link of a peer."""
+        if self._server is not None:
+            await _try("close a link", _call(self._server, peer, _DEVICE, "Disconnect"))
 
     async def _add_service(self, server: BlessServer) -> None:
         await server.add_new_service(SERVICE_UUID)
@@ -178,6 +167,8 @@ class Peripheral:
     async def _watch_bus(self, server: BlessServer) -> None:
         with suppress(*_BROKEN):
             await server.bus.wait_for_disconnect()
+        server.bus._stream.close()  # dbus_next only shuts its socket down
+        server.bus._sock.close()
         self._gone(server)
 
     def _gone(self, server: BlessServer) -> None:
@@ -202,10 +193,6 @@ class Peripheral:
         if "Connected" in changed and not changed["Connected"].value and peer in self._peers:
             self._peers.discard(peer)
             self._on_event(PeerGone(peer))
-
-    async def _set_adapter(self, server: BlessServer, name: str, value: Variant) -> None:
-        properties = server.adapter.get_interface(_PROPERTIES)
-        await properties.call_set(_ADAPTER, name, value)
 
 
 async def _call(

@@ -1,0 +1,88 @@
+"""A button that is a key of a Linux input device: `struct input_event` (linux/input.h) in, presses out.
+
+A button on a GPIO line becomes one by the kernel's own gpio-keys driver (docs/running.md), which also keeps the agent
+away from all the other lines of that chip.
+"""
+
+import asyncio
+import os
+import struct
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+
+from device_agent.button import Button, Press
+from device_agent.config import ButtonConfig
+from device_agent.errors import ButtonError
+
+_EVENT = struct.Struct("llHHi")  # struct input_event: seconds, microseconds, type, code, value
+_EV_KEY = 1
+_UP, _DOWN = 0, 1  # 2 is the keyboard's repetition
+_READ_OCTETS = _EVENT.size * 64
+
+
+async def watch(config: ButtonConfig, on_press: Callable[[Press], Awaitable[None]]) -> None:
+    """Report presses until cancelled; ButtonError if the button cannot be read, or no longer."""
+    button = Button(config.debounce_ms / 1000, config.reset_seconds)
+    loop = asyncio.get_running_loop()
+    readable = asyncio.Event()
+    with closing(InputDevice(config)) as source:
+        loop.add_reader(source.fileno(), readable.set)
+        try:
+            while True:
+                try:
+                    async with asyncio.timeout_at(button.deadline):
+                        await readable.wait()
+                except TimeoutError:
+                    presses = [button.expire(loop.time())]
+                else:
+                    readable.clear()
+                    presses = [button.moved(down, loop.time()) for down in source.read()]
+                for press in filter(None, presses):
+                    await on_press(press)
+        finally:
+            loop.remove_reader(source.fileno())
+
+
+class InputDevice:
+    """One key, or any, of an input device."""
+
+    def __init__(self, config: ButtonConfig) -> None:
+        self._name, self._key = str(config.input), config.key
+        self._rest = b""
+        try:
+            self._descriptor = os.open(self._name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            raise ButtonError(
+                f"the button {self._name} cannot be opened: {error.strerror}",
+                "Set button.input to a device under /dev/input that the agent's group `input` may read.",
+            ) from error
+
+    def fileno(self) -> int:
+        """Return the descriptor to wait for."""
+        return self._descriptor
+
+    def read(self) -> list[bool]:
+        """Return the edges of our key; other keys, repetitions and synchronisation are none."""
+        try:
+            octets = os.read(self._descriptor, _READ_OCTETS)
+        except BlockingIOError:
+            return []
+        except OSError as error:
+            raise self._gone() from error
+        if not octets:
+            raise self._gone()
+        octets = self._rest + octets
+        whole = len(octets) - len(octets) % _EVENT.size
+        self._rest = octets[whole:]
+        return [
+            value == _DOWN
+            for _, _, kind, code, value in _EVENT.iter_unpack(octets[:whole])
+            if kind == _EV_KEY and value in (_UP, _DOWN) and self._key in (None, code)
+        ]
+
+    def close(self) -> None:
+        """Leave the device."""
+        os.close(self._descriptor)
+
+    def _gone(self) -> ButtonError:
+        return ButtonError(f"the button {self._name} has gone", "See that the device is plugged in.")

@@ -1,0 +1,94 @@
+"""What goes on beside the agent's loop: lamp, hooks, button, watchdog. They hear the journal and ask for commands.
+
+None of them can hold the loop up or end the agent by what the world does to it; a bug in one ends the agent, loudly.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Mapping, Sequence
+
+from device_agent.agent import Agent
+from device_agent.button import Press
+from device_agent.button_source import watch
+from device_agent.config import ButtonConfig, Config
+from device_agent.errors import AgentError, ButtonError
+from device_agent.hooks import Hooks
+from device_agent.journal import Journal
+from device_agent.led import LEDS, Led
+from device_agent.moments import Moments
+from device_agent.systemd import ServiceManager
+
+BUTTON_RETRY_S = 10.0
+
+
+class Reactions:
+    """Lamp and hooks, set off by the journal's events."""
+
+    def __init__(self, config: Config) -> None:
+        self._moments = Moments()
+        self._led = None if config.led is None else Led(LEDS / config.led)
+        self.hooks = Hooks(config.hooks)
+
+    def heard(self, event: str, facts: Mapping[str, object]) -> None:
+        """React to one event."""
+        moment = self._moments.of(event, facts)
+        if moment is None:
+            return
+        if self._led is not None:
+            self._led.show(moment)
+        self.hooks.note(moment, facts)
+
+    def end(self) -> None:
+        """Leave nothing shining."""
+        if self._led is not None:
+            self._led.dark()
+
+
+async def accompany(
+    agent: Agent, open_at_once: bool, config: Config, journal: Journal, manager: ServiceManager
+) -> None:
+    """Run the agent and what belongs beside it, until cancelled or until one of them fails."""
+    reactions = Reactions(config)
+    journal.listeners.extend((manager.heard, reactions.heard))
+    works: list[Awaitable[None]] = [
+        agent.run(open_at_once),
+        reactions.hooks.run(),
+        manager.feed_watchdog(lambda: agent.commands["ping"]({})),
+    ]
+    if config.button.input is not None:
+        works.append(_watch_button(agent, config.button, journal))
+    try:
+        await _together(works)
+    finally:
+        manager.tell("STOPPING=1")
+        reactions.end()
+
+
+async def _watch_button(agent: Agent, config: ButtonConfig, journal: Journal) -> None:
+    told = ""
+    while True:
+        try:
+            await watch(config, lambda press: _press(agent, press))
+        except ButtonError as error:
+            if str(error) != told:
+                told = str(error)
+                journal.event("trouble", what=told, remedy=error.remedy)
+        await asyncio.sleep(BUTTON_RETRY_S)
+
+
+async def _press(agent: Agent, press: Press) -> None:
+    try:
+        await agent.commands[press]({})
+    except AgentError:
+        return  # the agent has told its journal; there is nobody else here to tell
+
+
+async def _together(works: Sequence[Awaitable[None]]) -> None:
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)

@@ -1,0 +1,152 @@
+"""Edges to presses, and edges from where the kernel writes them: real `struct input_event` octets through a FIFO."""
+
+import asyncio
+import os
+import struct
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from device_agent.button import Button, Press
+from device_agent.button_source import watch
+from device_agent.config import ButtonConfig
+from device_agent.errors import ButtonError
+
+EV_SYN, EV_KEY = 0, 1
+KEY_RESTART, KEY_POWER = 408, 116
+
+
+def play(button: Button, *edges: tuple[bool, float], until: float) -> list[tuple[Press, float]]:
+    """Play edges at their times, expiring at every deadline, and return the presses with their times."""
+    presses: list[tuple[Press, float]] = []
+
+    def expire_until(end: float) -> None:
+        while (deadline := button.deadline) is not None and deadline <= end:
+            if (press := button.expire(deadline)) is not None:
+                presses.append((press, deadline))
+
+    for down, now in edges:
+        expire_until(now)
+        if (press := button.moved(down, now)) is not None:
+            presses.append((press, now))
+    expire_until(until)
+    return presses
+
+
+def test_without_a_long_press_a_press_counts_at_once_and_once() -> None:
+    assert play(Button(0.5), (True, 1.0), (False, 60.0), until=100.0) == [(Press.OPEN, 1.5)]
+
+
+def test_with_a_long_press_a_short_one_counts_when_it_ends() -> None:
+    assert play(Button(0.5, 10.0), (True, 1.0), (False, 4.0), until=100.0) == [(Press.OPEN, 4.5)]
+
+
+def test_a_long_press_counts_while_it_is_held_and_its_release_is_nothing() -> None:
+    assert play(Button(0.5, 10.0), (True, 1.0), (False, 20.0), until=100.0) == [(Press.RESET, 11.0)]
+
+
+def test_a_bouncing_contact_is_one_press() -> None:
+    bounces = [(number % 2 == 0, 1.0 + number / 8) for number in range(7)]
+    ending = [(number % 2 == 1, 5.0 + number / 8) for number in range(5)]
+    assert play(Button(0.5, 10.0), *bounces, *ending, until=100.0) == [(Press.OPEN, 6.0)]
+
+
+def test_a_spike_is_no_press() -> None:
+    assert play(Button(0.5), (True, 1.0), (False, 1.25), until=100.0) == []
+
+
+def test_a_bounce_does_not_shorten_a_long_press() -> None:
+    edges = [(True, 1.0), (False, 6.0), (True, 6.25), (False, 20.0)]
+    assert play(Button(0.5, 10.0), *edges, until=100.0) == [(Press.RESET, 11.0)]
+
+
+def test_edges_that_are_read_late_mean_the_same() -> None:
+    button = Button(0.5, 10.0)
+    button.moved(True, 1.0)
+    button.moved(False, 20.0)
+    assert button.expire(20.5) is Press.RESET
+    assert button.deadline is None
+
+
+def test_two_presses_are_two() -> None:
+    edges = [(True, 1.0), (False, 2.0), (True, 3.0), (False, 4.0)]
+    assert [press for press, _ in play(Button(0.5), *edges, until=9.0)] == [Press.OPEN, Press.OPEN]
+
+
+def input_event(kind: int, code: int, value: int) -> bytes:
+    return struct.pack("llHHi", 1_750_000_000, 1, kind, code, value)
+
+
+class Keyboard:
+    """The writing end of a FIFO that stands where /dev/input/eventN would, and what its reader made of it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        os.mkfifo(path)
+        self._writer = os.open(path, os.O_RDWR)
+        self.presses: asyncio.Queue[Press] = asyncio.Queue()
+
+    def write(self, octets: bytes) -> None:
+        os.write(self._writer, octets)
+
+    def key(self, value: int, code: int = KEY_RESTART) -> None:
+        self.write(input_event(EV_KEY, code, value) + input_event(EV_SYN, 0, 0))
+
+    def unplug(self) -> None:
+        os.close(self._writer)
+
+    def watch(self, key: int | None = None) -> "asyncio.Task[None]":
+        config = ButtonConfig(input=self.path, key=key, debounce_ms=1)
+        return asyncio.create_task(watch(config, self.presses.put))
+
+
+@pytest.fixture
+async def keyboard(tmp_path: Path) -> AsyncIterator[Keyboard]:
+    keyboard = Keyboard(tmp_path / "event0")
+    yield keyboard
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def test_a_key_of_an_input_device_is_the_button(keyboard: Keyboard) -> None:
+    keyboard.watch(KEY_RESTART)
+    keyboard.key(1)
+    async with asyncio.timeout(10):
+        assert await keyboard.presses.get() is Press.OPEN
+
+
+async def test_other_keys_and_repetitions_are_nothing(keyboard: Keyboard) -> None:
+    keyboard.watch(KEY_RESTART)
+    keyboard.key(1, KEY_POWER)
+    keyboard.key(2)
+    keyboard.key(1)
+    async with asyncio.timeout(10):
+        await keyboard.presses.get()
+    assert keyboard.presses.empty()
+
+
+async def test_an_event_that_comes_in_two_pieces_is_one(keyboard: Keyboard) -> None:
+    octets = input_event(EV_KEY, KEY_RESTART, 1)
+    keyboard.watch()
+    for piece in (octets[:7], octets[7:]):
+        keyboard.write(piece)
+        await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        assert await keyboard.presses.get() is Press.OPEN
+
+
+async def test_a_device_that_goes_is_told(keyboard: Keyboard) -> None:
+    watching = keyboard.watch()
+    keyboard.key(1)
+    await keyboard.presses.get()
+    keyboard.unplug()
+    with pytest.raises(ButtonError, match="has gone"):
+        await asyncio.wait_for(watching, 10)
+
+
+async def test_a_button_that_is_not_there_is_told_with_what_to_set() -> None:
+    with pytest.raises(ButtonError, match="cannot be opened") as refused:
+        await watch(ButtonConfig(input=Path("/dev/input/none")), asyncio.Queue[Press]().put)
+    assert "Set button." in refused.value.remedy
