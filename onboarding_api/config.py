@@ -24,3 +24,9 @@ class Config:
     """How many proxies of ours stand before us; each appends an address to X-Forwarded-For (`web/origins.py`)."""
     openid: Provider | None = None
     """The OpenID provider whose tokens are accepted besides ours."""
+    account_rate: float = 0
+    """Requests of one account per second; 0 is no limit. After a rest, two seconds' worth at once."""
+    tenant_rate: float = 0
+    """Requests of all accounts of one tenant per second; 0 is no limit."""
+    drain_s: float = 0
+    """How long a server that was told to end says so at /readyz, and goes on, before it refuses connections."""

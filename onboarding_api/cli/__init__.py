@@ -11,6 +11,7 @@ import click
 from onboarding_api.cli.audit import audit
 from onboarding_api.cli.credentials import credential
 from onboarding_api.cli.database import db
+from onboarding_api.cli.description import openapi
 from onboarding_api.cli.devices import device
 from onboarding_api.cli.listen import listen
 from onboarding_api.cli.serve import serve
@@ -25,7 +26,7 @@ def onboarding_api() -> None:
     """Onboarding API and tenant registry. Start with: db upgrade, tenant create, user create, serve."""
 
 
-for command in (serve, listen, db, tenant, device, credential, user, audit, signing_key):
+for command in (serve, listen, db, tenant, device, credential, user, audit, signing_key, openapi):
     onboarding_api.add_command(command)
 
 

@@ -29,6 +29,9 @@ key_file_option = click.option(
     help="Key-encryption key, mode 0600.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, envvar="ONBOARDING_JSON", help="Answer in JSON.")
+check_option = click.option(
+    "--check-config", is_flag=True, help="Say everything that is wrong with these settings, and end: 0 if nothing is."
+)
 
 
 def console() -> Actor:

@@ -6,7 +6,6 @@ somebody must wait is asked in that narrow place, so that attempts sent at once 
 counts. A changed password, disabling and deleting end the account's sessions at once.
 """
 
-import threading
 from collections.abc import Callable, Sequence
 
 from argon2 import PasswordHasher
@@ -24,6 +23,7 @@ from onboarding_api.domain.errors import (
 from onboarding_api.domain.identifiers import Randomness, TenantId, Timestamp, UserId, new_uuid, parse_user_name
 from onboarding_api.domain.sessions import Ending
 from onboarding_api.domain.sign_in_limits import Buckets
+from onboarding_api.services.hashing import Hashing
 from onboarding_api.services.lockout import Lockout
 from onboarding_api.services.management.attempts import until_settled
 from onboarding_api.storage import accounts as stored
@@ -34,7 +34,6 @@ from onboarding_api.storage.sessions import end_sessions
 from onboarding_api.storage.sign_in_counts import remove_counts
 from onboarding_api.storage.tenants import tenant_exists
 
-_HASHING_AT_ONCE = 2
 NO_PASSWORD = ""
 """Instead of a hash, for an account that signs in elsewhere."""
 
@@ -47,7 +46,7 @@ class Accounts:
         self._randomness = randomness
         self._hasher = hasher or PasswordHasher()
         self._nobody = self._hasher.hash("nobody has this password")
-        self._hashing = threading.BoundedSemaphore(_HASHING_AT_ONCE)
+        self._hashing = Hashing()
         self._lockout = Lockout(database)
 
     def create(
@@ -141,7 +140,7 @@ class Accounts:
 
     def sign_in(self, name: str, password: str, origin: Origin, now: Timestamp) -> Account:
         """Return the account if name and password match."""
-        with self._hashing:
+        with self._hashing.turn():
             self._lockout.require_open(name, origin, now)
             with self._database.reading() as connection:
                 account = find_account(connection, name)
@@ -175,9 +174,10 @@ class Accounts:
 
     def _matches(self, password_hash: str, password: str) -> bool:
         try:
-            return self._hasher.verify(password_hash or self._nobody, password) and password_hash != NO_PASSWORD
+            matches = self._hashing.run(lambda: self._hasher.verify(password_hash or self._nobody, password))
         except (VerifyMismatchError, InvalidHashError):
             return False
+        return matches and password_hash != NO_PASSWORD
 
 
 def _event(action: Action, account: Account, **details: str | int | None) -> Event:

@@ -15,6 +15,7 @@ from onboarding_api.services.management.devices import DeviceManagement
 from onboarding_api.services.management.tenants import TenantManagement
 from onboarding_api.services.onboardings import Onboardings
 from onboarding_api.services.openid import Fetch, OpenId
+from onboarding_api.services.readiness import Readiness
 from onboarding_api.services.registration import Registrar, Render
 from onboarding_api.services.sessions import Sessions
 from onboarding_api.services.signing_keys import open_signing_keys
@@ -41,6 +42,7 @@ class Registry:
     devices: DeviceManagement
     credentials: CredentialManagement
     audit: AuditTrail
+    readiness: Readiness
     clock: Clock
 
 
@@ -74,5 +76,6 @@ def open_registry(
         devices=DeviceManagement(database, randomness),
         credentials=CredentialManagement(database, seal, randomness),
         audit=AuditTrail(database),
+        readiness=Readiness(database, seal),
         clock=clock,
     )

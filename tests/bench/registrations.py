@@ -171,7 +171,7 @@ def _server(folder: Path) -> Iterator[int]:
         port: int = probe.getsockname()[1]
     command: list[str | Path] = [Path(sys.executable).parent / "onboarding-api", "serve", "--bind", f"127.0.0.1:{port}"]
     command += ["--database", f"sqlite:///{folder}/registry.db", "--key-file", folder / "registry.key"]
-    command += ["--issuer", "bench", "--workers", str(WORKERS)]
+    command += ["--issuer", "bench", "--workers", str(WORKERS), "--account-rate", "0", "--tenant-rate", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
         assert server.stdout is not None
         try:

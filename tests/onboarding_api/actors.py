@@ -60,6 +60,10 @@ class FactoryDevice:
         self.key = new_key()
         self.resets += 1
 
+    def opening(self) -> Json:
+        """The body that opens an onboarding for this device."""
+        return {"bootstrapping_key": base64.b64encode(self.bootstrapping_key.spki).decode()}
+
     def answer(self, opened: Json, **changes: object) -> Json:
         """The body that a phone relays for this device's answer to a challenge."""
         return self.answer_with(create_signing_request(self.key, challenge_of(opened)), **changes)
@@ -91,8 +95,7 @@ class User:
         return self.client.get(path, headers=self._headers)
 
     def open(self, device: FactoryDevice) -> Json:
-        spki = base64.b64encode(device.bootstrapping_key.spki).decode()
-        response = self.post("/v1/onboardings", {"bootstrapping_key": spki})
+        response = self.post("/v1/onboardings", device.opening())
         assert response.status_code == 201, response.text
         return document(response)
 

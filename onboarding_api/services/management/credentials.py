@@ -4,7 +4,6 @@ The rules kept here: a plain password is hashed before the turn to write is take
 key is sealed for its tenant, auth-id and secret, so that it opens nowhere else; the whole set is replaced or nothing.
 """
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -21,13 +20,13 @@ from onboarding_api.domain.management.secrets import BCRYPT, BCRYPT_COST_MAX, HA
 from onboarding_api.domain.management.tenants import TenantState
 from onboarding_api.domain.management.versions import Precondition
 from onboarding_api.domain.sealing import Seal
+from onboarding_api.services.hashing import Hashing
 from onboarding_api.services.management.attempts import expect, until_settled
 from onboarding_api.services.management.events import credentials_event
 from onboarding_api.storage.audit import record
 from onboarding_api.storage.credentials import CredentialSet, find_credentials, replace_credentials
 from onboarding_api.storage.database import Database
 
-_HASHING_AT_ONCE = 2
 PURPOSE = "pre-shared key"
 
 
@@ -38,7 +37,7 @@ class CredentialManagement:
     database: Database
     seal: Seal
     randomness: Randomness
-    hashing: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(_HASHING_AT_ONCE))
+    hashing: Hashing = field(default_factory=Hashing)
 
     def read(self, principal: Principal, key: DeviceKey) -> tuple[Sequence[Credential], Version]:
         """Return a device's credentials and the version of the set."""
@@ -93,8 +92,9 @@ class CredentialManagement:
         return secret
 
     def _hash(self, password: str) -> str:
-        with self.hashing:
-            return bcrypt.hashpw(password.encode(), bcrypt.gensalt(BCRYPT_COST_MAX, b"2a")).decode("ascii")
+        salt = bcrypt.gensalt(BCRYPT_COST_MAX, b"2a")
+        with self.hashing.turn():
+            return self.hashing.run(lambda: bcrypt.hashpw(password.encode(), salt)).decode("ascii")
 
 
 def psk_subject(tenant: TenantId, credential: Credential, secret: Document) -> str:

@@ -18,6 +18,8 @@ from onboarding_api.domain.management.identifiers import ID_MAX
 from onboarding_api.domain.management.search import PAGE_SIZE, PAGE_SIZE_MAX, Filter, Order, Search, read_pointer
 from onboarding_api.domain.management.versions import Precondition
 from onboarding_api.services.registry import Registry
+from onboarding_api.web.admission import admitted
+from onboarding_api.web.bodies import whole_body
 from onboarding_api.web.origins import origin
 from onboarding_api.web.refusals import BodyMissingError, BodyRefusedError, ContentTypeRefusedError
 
@@ -39,16 +41,18 @@ def manager(registry: Registry) -> Principal:
     """Return who asks, by Basic (RFC 7617) or by access token."""
     basic = request.authorization
     if basic is not None and basic.type == "basic":
-        return registry.access.by_password(basic.username or "", basic.password or "", origin(), registry.clock())
+        return admitted(
+            registry.access.by_password(basic.username or "", basic.password or "", origin(), registry.clock())
+        )
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise TokenRefusedError("the request carries neither user name and password nor a bearer token")
-    return registry.access.by_token(token.strip(), origin(), registry.clock())
+    return admitted(registry.access.by_token(token.strip(), origin(), registry.clock()))
 
 
 def read_document(*, required: bool) -> object:
     """Return the JSON body; without one, an empty object if none is required."""
-    octets = request.get_data(cache=False)
+    octets = whole_body()
     if not octets and not required:
         return {}
     if not octets:
