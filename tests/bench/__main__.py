@@ -2,12 +2,12 @@
 
 import sys
 
-from tests.bench import exchange, onboarding, registrations, registry
+from tests.bench import agent, exchange, onboarding, registrations, registry
 
 
 def main() -> None:
     """Print every table."""
-    for figures in (exchange, onboarding, registrations):
+    for figures in (agent, exchange, onboarding, registrations):
         figures.main()
         print()
     registry.main(sys.argv[1:])
