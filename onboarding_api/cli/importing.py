@@ -2,7 +2,6 @@
 
 import os
 import sys
-import threading
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +29,7 @@ from onboarding_api.domain.management.identifiers import read_tenant
 from onboarding_api.domain.sealing import Seal
 from onboarding_api.key_file import load_seal
 from onboarding_api.services.bulk.imports import DeviceImport, Import
+from onboarding_api.services.hashing import Hashing
 from onboarding_api.services.management.credentials import CredentialManagement
 from onboarding_api.services.management.tenants import TenantManagement
 from onboarding_api.services.signing_keys import open_signing_keys
@@ -113,7 +113,7 @@ def _import_with(
     this = Import(order.tenant, order.on_conflict, uuid.UUID(progress.id), order.dry_run)
     report.began(order.path.stat().st_size, progress, resumed=journal is not None and journal.resumed)
     threads = os.cpu_count() or 1
-    credentials = CredentialManagement(database, seal, os.urandom, threading.BoundedSemaphore(threads))
+    credentials = CredentialManagement(database, seal, os.urandom, Hashing(threads))
     with ThreadPoolExecutor(threads) as executor:
         devices = DeviceImport(database, credentials, os.urandom, executor)
         _run(devices, this, file, progress, journal, report)
