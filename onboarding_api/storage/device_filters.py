@@ -1,8 +1,8 @@
 """What a search demands of devices, in the words of an index wherever there is one.
 
-By index go `/id`, exact or by how it begins, `/status/created`, `enabled`, whether a device is a gateway, and each
-text, integer and boolean that `device_members` holds (r0003). What else a filter names is read in the documents of
-those devices that the other filters leave over.
+By index go `/id` and each text that `device_members` holds (r0003), exact or by how it begins, integers and booleans
+there, `/status/created`, `enabled`, and whether a device is a gateway. What else a filter names is read in the
+documents of those devices that the other filters leave over.
 """
 
 import datetime
@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, exists, fals
 from onboarding_api.domain.hono import ISO
 from onboarding_api.domain.identifiers import TenantId
 from onboarding_api.domain.management.search import Filter, Search
-from onboarding_api.storage.searching import Condition, Searched, condition, text_is
+from onboarding_api.storage.searching import Condition, Searched, condition
 from onboarding_api.storage.tables import device_members, devices
 
 Member = tuple[str, str]
@@ -32,6 +32,8 @@ SEARCHED = Searched(
 )
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _TEXT_MAX = 200
+_ODD = "\ud7ff"
+"""After this character come those that no text may hold."""
 _INTEGER_MAX = 2**63
 _DISABLED = ("/enabled", "b:false")
 _held = device_members.alias("held")
@@ -68,7 +70,7 @@ def demand_of(dialect: str, tenant: TenantId, search: Search) -> Demand:
             if len(member[1]) >= _TEXT_MAX:
                 conditions.append(condition(dialect, SEARCHED, wanted))
         else:
-            conditions.append(_condition(dialect, wanted))
+            conditions += _conditions(dialect, tenant, wanted)
     if search.gateways is True:
         conditions.append(devices.c.device_id.in_(_gateways(tenant)))
     elif search.gateways is False:
@@ -115,10 +117,14 @@ def _is_no_gateway() -> Condition:
     return and_(~named, ~_has(("memberOf", "")))
 
 
+def _is_indexed(wanted: Filter) -> bool:
+    *above, name = wanted.pointer
+    return above in ([], ["ext"]) and _NAME.fullmatch(name) is not None and wanted.pointer != ("id",)
+
+
 def _member(wanted: Filter) -> Member | None:
     """Return the row of `device_members` that says the same as a filter, if there can be one."""
-    *above, name = wanted.pointer
-    if above not in ([], ["ext"]) or not _NAME.fullmatch(name) or wanted.has_wildcards or wanted.pointer == ("id",):
+    if not _is_indexed(wanted) or wanted.has_wildcards:
         return None
     pointer = "/" + "/".join(wanted.pointer)
     if isinstance(wanted.value, bool):
@@ -130,24 +136,31 @@ def _member(wanted: Filter) -> Member | None:
     return None
 
 
-def _condition(dialect: str, wanted: Filter) -> Condition:
-    if isinstance(wanted.value, str) and wanted.pointer == ("id",):
-        return _id_is(dialect, wanted.value, wanted)
-    if isinstance(wanted.value, str) and wanted.pointer == ("status", "created") and not wanted.has_wildcards:
-        return _created(wanted.value)
-    return condition(dialect, SEARCHED, wanted)
+def _conditions(dialect: str, tenant: TenantId, wanted: Filter) -> list[Condition]:
+    """Return what a filter demands that names no member; a pattern is looked for among what begins as it does."""
+    if not isinstance(wanted.value, str):
+        return [condition(dialect, SEARCHED, wanted)]
+    if wanted.pointer == ("status", "created") and not wanted.has_wildcards:
+        return [_created(wanted.value)]
+    demanded = [condition(dialect, SEARCHED, wanted)]
+    begins = re.split(r"[*?]", wanted.value, maxsplit=1)[0][:_TEXT_MAX]
+    if not begins or not wanted.has_wildcards or begins[-1] >= _ODD:
+        return demanded
+    if wanted.pointer == ("id",):
+        demanded.append(_between(devices.c.device_id, begins))
+    elif _is_indexed(wanted):
+        named = select(device_members.c.device_id).where(
+            device_members.c.tenant_id == tenant,
+            device_members.c.pointer == "/" + "/".join(wanted.pointer),
+            _between(device_members.c.value, f"s:{begins}"),
+        )
+        demanded.append(devices.c.device_id.in_(named))
+    return demanded
 
 
-def _id_is(dialect: str, value: str, wanted: Filter) -> Condition:
-    """Return that an id is this, or looks like this and so lies between how that begins and what comes next."""
-    begins = re.split(r"[*?]", value, maxsplit=1)[0]
-    if not begins or not wanted.has_wildcards:
-        return text_is(dialect, devices.c.device_id, wanted)
-    if not begins.isascii():
-        return false()  # ids are in ASCII
-    beyond = begins[:-1] + chr(ord(begins[-1]) + 1)
-    between = and_(devices.c.device_id >= begins, devices.c.device_id < beyond)
-    return and_(between, text_is(dialect, devices.c.device_id, wanted))
+def _between(column: ColumnElement[str], begins: str) -> Condition:
+    """Return that a text lies between how it begins and what comes next, in the order of code points."""
+    return and_(column >= begins, column < begins[:-1] + chr(ord(begins[-1]) + 1))
 
 
 def _created(text: str) -> Condition:

@@ -72,7 +72,7 @@ def condition(dialect: str, searched: Searched, wanted: Filter) -> Condition:
     if isinstance(wanted.value, bool):
         return _boolean_is(dialect, kind, text, wanted)
     if isinstance(wanted.value, str):
-        return (kind == ("text" if dialect == "sqlite" else "string")) & text_is(dialect, text, wanted)
+        return (kind == ("text" if dialect == "sqlite" else "string")) & _text_is(dialect, text, wanted)
     if abs(wanted.value) >= _INTEGER_MAX:
         return false()
     if dialect == "sqlite":
@@ -86,8 +86,8 @@ def _column_is(dialect: str, column: Anything, wanted: Filter) -> Condition:
     if not isinstance(wanted.value, str):
         return false()
     if isinstance(column.type, BigInteger):
-        return text_is(dialect, _moment(dialect, column), wanted)
-    return text_is(dialect, column, wanted)
+        return _text_is(dialect, _moment(dialect, column), wanted)
+    return _text_is(dialect, column, wanted)
 
 
 def _boolean_is(dialect: str, kind: Anything, text: Anything, wanted: Filter) -> Condition:
@@ -96,8 +96,7 @@ def _boolean_is(dialect: str, kind: Anything, text: Anything, wanted: Filter) ->
     return or_(matches, kind.is_(None)) if wanted.pointer == ("enabled",) and wanted.value else matches
 
 
-def text_is(dialect: str, text: Anything, wanted: Filter) -> Condition:
-    """Return that a text is what a filter wants, or looks like it."""
+def _text_is(dialect: str, text: Anything, wanted: Filter) -> Condition:
     pattern = str(wanted.value)
     if not wanted.has_wildcards:
         return text == pattern
