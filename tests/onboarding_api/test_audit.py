@@ -231,6 +231,8 @@ def unguard(api: Api) -> None:
         "UPDATE audit_heads SET sequence = 3 WHERE chain = 'tenant:acme'",
         "UPDATE audit_entries SET entry = (SELECT entry FROM audit_entries e WHERE e.chain = 'tenant:globex'"
         " AND e.sequence = 2) WHERE chain = 'tenant:acme' AND sequence = 2",
+        "UPDATE audit_entries SET entry = digest WHERE chain = 'service' AND sequence = 1",
+        "DELETE FROM audit_entries WHERE chain = 'service'",
         "erase",
     ],
 )
