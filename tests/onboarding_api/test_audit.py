@@ -40,7 +40,7 @@ def test_an_entry_says_who_did_what_when_and_from_where(api: Api, amy: Manager) 
     assert entry["actor"] == {"id": entry["actor"]["id"], "name": "amy", "role": "tenant-admin"}
     assert api.rows("SELECT name FROM users WHERE user_id = :id", id=entry["actor"]["id"]) == [("amy",)]
     assert (entry["action"], entry["object"], entry["at"]) == ("device.created", "device/d1", "2025-06-15T12:00:00Z")
-    assert entry["origin"] == {"address": "127.0.0.1", "request": None}
+    assert entry["origin"] == {"address": "127.0.0.1", "request": response.headers["X-Request-Id"]}
     assert entry["version"] == response.headers["ETag"]
     shown = amy.get("/v1/devices/acme/d1")
     del shown["status"]
