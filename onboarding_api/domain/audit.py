@@ -115,7 +115,7 @@ class Entry:
     def tenant_named(self) -> Chain | None:
         """The chain of the tenant that an entry of the service's chain tells of, if it does."""
         told = json.loads(self.octets)
-        kind, _, identifier = str(told["object"]).partition("/")
+        kind, _, identifier = str(told.get("object")).partition("/")
         return chain_of(TenantId(identifier)) if kind == "tenant" else None
 
 

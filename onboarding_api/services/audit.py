@@ -86,8 +86,11 @@ class AuditTrail:
         """Verify all chains, and that none is missing which the service's names."""
         with self.database.reading() as connection:
             chains = {head.chain for head in list_heads(connection)} | set(list_chains(connection))
+        if chains:
+            yield self.verify(SERVICE_CHAIN)
+        with self.database.reading() as connection:
             for entry in walk_entries(connection, SERVICE_CHAIN, 0):
                 if (named := entry.tenant_named) is not None and named not in chains:
                     raise AuditBrokenError(0, f"the chain {named} is missing")
-        for chain in sorted(chains):
+        for chain in sorted(chains - {SERVICE_CHAIN}):
             yield self.verify(chain)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from onboarding_api.domain.accounts import Account, Principal
 from onboarding_api.domain.audit import Action, Actor, Event, Origin, chain_of
-from onboarding_api.domain.errors import RefreshRefusedError
+from onboarding_api.domain.errors import CredentialsRefusedError, RefreshRefusedError
 from onboarding_api.domain.identifiers import Randomness, Timestamp, UserId, new_uuid
 from onboarding_api.domain.sealing import Seal
 from onboarding_api.domain.sessions import SESSION_LIFE_S, Ending, RefreshToken, Session, Use
@@ -36,13 +36,15 @@ class Sessions:
         self._randomness = randomness
 
     def open(self, account: Account, origin: Origin, now: Timestamp) -> Opened:
-        """Open a session for whoever has just shown the account's password."""
+        """Open a session for whoever has just shown the account's password, if it still is the password."""
         token = RefreshToken.first(self._randomness)
         expires_at = Timestamp(now + SESSION_LIFE_S)
         session = Session(new_uuid(self._randomness), account.id, token.digest, None, now, expires_at, None)
 
         def attempt() -> None:
             with self._database.writing() as connection:
+                if find_account_by_id(connection, account.id, lock=True) != account:
+                    raise CredentialsRefusedError("the account was changed in this moment")
                 ended = insert_session(connection, session, token, now)
                 opened = _event(Action.SESSION_OPENED, account, session.id, {"ended": ended} if ended else {})
                 record(connection, _actor(account, origin), now, opened)

@@ -10,6 +10,7 @@ from onboarding_api.domain.identifiers import TenantId, Timestamp, UserId
 from onboarding_api.storage.tables import external_subjects, sessions, users
 
 _BY_ID = select(users).where(users.c.user_id == bindparam("wanted"))
+_LOCK = _BY_ID.with_for_update()
 _BY_NAME = select(users).where(users.c.name == bindparam("wanted"))
 _BY_SESSION = (
     select(users, sessions.c.session_id, sessions.c.ended_at)
@@ -53,9 +54,9 @@ def find_account(connection: Connection, name: str) -> Account | None:
     return _account(connection.execute(_BY_NAME, {"wanted": name}).one_or_none())
 
 
-def find_account_by_id(connection: Connection, user: UserId) -> Account | None:
-    """Return the account of this id."""
-    return _account(connection.execute(_BY_ID, {"wanted": user}).one_or_none())
+def find_account_by_id(connection: Connection, user: UserId, *, lock: bool = False) -> Account | None:
+    """Return the account of this id; locked, nobody changes it until the transaction ends."""
+    return _account(connection.execute(_LOCK if lock else _BY_ID, {"wanted": user}).one_or_none())
 
 
 def find_account_in_session(connection: Connection, user: UserId, session: str) -> tuple[Account | None, bool]:

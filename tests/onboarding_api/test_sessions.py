@@ -1,13 +1,17 @@
 """Sessions: refresh tokens that replace each other, and everything that ends a session."""
 
 import base64
+import os
 from functools import partial
 
 import pytest
 from werkzeug.test import TestResponse
 
-from onboarding_api.domain.audit import Chain
+from onboarding_api.domain.audit import Chain, Origin
+from onboarding_api.domain.errors import CredentialsRefusedError
 from onboarding_api.domain.sessions import GRACE_S, SESSION_IDLE_S, SESSION_LIFE_S, SESSIONS_MAX
+from onboarding_api.key_file import load_seal
+from onboarding_api.services.sessions import Sessions
 from onboarding_api.services.token_keys import TOKEN_LIFE_S
 from tests.onboarding_api.actors import PASSWORD, Api, Json, User, document, expect_problem
 from tests.onboarding_api.test_audit import newest
@@ -171,3 +175,18 @@ def test_no_refresh_token_can_be_read_in_the_database(api: Api) -> None:
         assert octets[16:] not in stored
         assert octets[:16] not in stored
         assert granted["refresh_token"].encode() not in stored
+
+
+@pytest.mark.parametrize("change", ["password", "disable", "delete"])
+def test_no_session_opens_for_a_password_that_was_changed_meanwhile(api: Api, change: str) -> None:
+    sessions = Sessions(api.database, load_seal(api.key_file), os.urandom)
+    account = api.accounts.sign_in("amy", PASSWORD, Origin(), api.clock())
+    if change == "password":
+        api.accounts.change_password("amy", "a new password", api.clock())
+    elif change == "disable":
+        api.accounts.disable("amy", api.clock())
+    else:
+        api.accounts.delete("amy", api.clock())
+    with pytest.raises(CredentialsRefusedError):
+        sessions.open(account, Origin(), api.clock())
+    assert api.count("sessions") == 0
