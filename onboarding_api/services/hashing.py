@@ -24,10 +24,10 @@ Result = TypeVar("Result")
 class Hashing:
     """A few threads that only hash."""
 
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(_AT_ONCE, "hashing", _yield_to_others)
-        self._places = threading.BoundedSemaphore(_AT_ONCE + _WAITING)
-        self._turns = threading.BoundedSemaphore(_AT_ONCE)
+    def __init__(self, at_once: int = _AT_ONCE) -> None:
+        self._threads = ThreadPoolExecutor(at_once, "hashing", _yield_to_others)
+        self._places = threading.BoundedSemaphore(at_once + _WAITING)
+        self._turns = threading.BoundedSemaphore(at_once)
 
     @contextmanager
     def turn(self) -> Iterator[None]:

@@ -83,7 +83,7 @@ class Registrar:
                 raise OnboardingUnknownError("there is no such onboarding")
             if reply := opened.reply_to(digest):
                 return Registered(reply, replayed=True)
-            opened.require_unanswered(now)
+            opened.require_answerable(now)
             request = self._verify(opened, claimant, submission, now)
             registration = self._grant(opened, claimant, submission, request, now)
             try:
@@ -147,6 +147,7 @@ class Registrar:
             before=before,
             transition=transition,
             key=key,
+            tenant=opened.tenancy.tenant,
             authority=authority.id,
             leaf=leaf,
             operational_key=request.spki_hash,

@@ -19,26 +19,32 @@ _TENANT: BindParameter[str] = bindparam("tenant")
 _TOTAL = select(func.coalesce(func.sum(device_runs.c.devices), 0)).where(device_runs.c.tenant_id == _TENANT)
 
 
-def _run_of(*, descending: bool) -> Select[tuple[int, str | None, int]]:
-    """Return the statement that finds where the run of a rank begins (descending: ends), how many devices come before
-    it, and how many there are in all."""
+def _run_of(*, from_end: bool) -> Select[tuple[str | None, int]]:
+    """Return the statement that adds up runs, from the first or from the last on, until it has the one of a rank.
+
+    It says where that run begins (from the last on: what it comes before) and how many devices there are before it.
+    The order is that of the subquery, so that adding up ends there; an order of its own would have all runs added up.
+    """
     first, size = device_runs.c.first_id, device_runs.c.devices
+    order = first.desc() if from_end else first.asc()
     runs = (
         select(
-            first,
-            (func.lead(first).over(order_by=first) if descending else first).label("edge"),
-            (func.sum(size).over(order_by=first.desc() if descending else first) - size).label("before"),
-            func.sum(size).over().label("total"),
+            (func.lag(first).over(order_by=order) if from_end else first).label("edge"),
+            size,
+            func.sum(size).over(order_by=order, rows=(None, 0)).label("added"),
         )
         .where(device_runs.c.tenant_id == _TENANT)
+        .order_by(order)
         .subquery()
     )
-    nearest = runs.c.first_id.asc() if descending else runs.c.first_id.desc()
-    found = select(runs.c.total, runs.c.edge, runs.c.before).where(runs.c.before <= bindparam("rank"))
-    return found.order_by(nearest).limit(1)
+    return (
+        select(runs.c.edge, (runs.c.added - runs.c.devices).label("before"))
+        .where(runs.c.added > bindparam("rank"))
+        .limit(1)
+    )
 
 
-_RUN = {descending: _run_of(descending=descending) for descending in (False, True)}
+_RUN = {from_end: _run_of(from_end=from_end) for from_end in (False, True)}
 
 
 def count_devices(connection: Connection, tenant: TenantId) -> int:
@@ -63,16 +69,26 @@ def find_page(connection: Connection, tenant: TenantId, search: Search) -> Found
 def _ranked_page(
     connection: Connection, tenant: TenantId, search: Search, *, descending: bool
 ) -> Found[Row[tuple[Any, ...]]]:
+    total = count_devices(connection, tenant)
     rank = search.page_index * search.page_size
-    run = connection.execute(_RUN[descending], {"tenant": tenant, "rank": rank}).one_or_none()
-    if run is None or run.total <= rank:
-        return Found(run.total if run else 0, [])
+    size = min(search.page_size, total - rank)
+    if size <= 0:
+        return Found(total, [])
+    backwards = rank > total // 2  # the end is nearer
+    if backwards:
+        rank = total - rank - size
+    from_end = descending != backwards
+    run = connection.execute(_RUN[from_end], {"tenant": tenant, "rank": rank}).one_or_none()
+    if run is None:  # devices were deleted meanwhile
+        return Found(total, [])
+    edge, before = run.edge, run.before
     ids = devices.c.device_id
     page = select(devices).where(devices.c.tenant_id == tenant)
-    if run.edge is not None:
-        page = page.where(ids < run.edge if descending else ids >= run.edge)
-    page = page.order_by(ids.desc() if descending else ids).offset(rank - run.before).limit(search.page_size)
-    return Found(run.total, connection.execute(page).all())
+    if edge is not None:
+        page = page.where(ids < edge if from_end else ids >= edge)
+    page = page.order_by(ids.desc() if from_end else ids).offset(rank - before).limit(size)
+    rows = connection.execute(page).all()
+    return Found(total, rows[::-1] if backwards else rows)
 
 
 def _count(connection: Connection, tenant: TenantId, demand: Demand) -> int:

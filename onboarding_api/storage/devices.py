@@ -45,7 +45,7 @@ def find_device(connection: Connection, key: DeviceKey) -> tuple[bool, DeviceRec
     row = connection.execute(_FIND, {"tenant": key.tenant, "device": key.device}).one_or_none()
     if row is None or row.device_id is None:
         return row is not None, None
-    return True, _record(row)
+    return True, device_record(row)
 
 
 def require_room(connection: Connection, tenant: TenantId) -> None:
@@ -115,10 +115,11 @@ def delete_devices(connection: Connection, tenant: TenantId, now: Timestamp) -> 
 def search_devices(connection: Connection, tenant: TenantId, search: Search) -> Found[DeviceRecord]:
     """Return one page of a tenant's devices that match."""
     found = find_page(connection, tenant, search)
-    return Found(found.total, [_record(row) for row in found.page])
+    return Found(found.total, [device_record(row) for row in found.page])
 
 
-def _record(row: Row[tuple[Any, ...]]) -> DeviceRecord:
+def device_record(row: Row[tuple[Any, ...]]) -> DeviceRecord:
+    """Return a device as its row has it."""
     updated = None if row.updated_at is None else Timestamp(row.updated_at)
     status = Status(Timestamp(row.created_at), updated, row.auto_provisioned, row.notification_sent)
     return DeviceRecord(DeviceId(row.device_id), Version(row.version), row.document, status)

@@ -51,6 +51,8 @@ PROBLEMS: dict[type[RegistryError], Problem] = {
     errors.LabelProofMissingError: Problem("label-proof-missing", _UNPROCESSABLE, "Label proof missing"),
     errors.LabelProofRefusedError: Problem("label-proof-refused", _UNPROCESSABLE, "Label proof refused"),
     errors.DeviceOwnedElsewhereError: Problem("device-owned-elsewhere", _S.CONFLICT, "Device belongs to somebody else"),
+    errors.TenantDisabledError: Problem("tenant-disabled", _S.FORBIDDEN, "Tenant disabled"),
+    errors.DeviceDisabledError: Problem("device-disabled", _S.FORBIDDEN, "Device disabled"),
     errors.KeyAlreadyRegisteredError: Problem("key-already-registered", _S.CONFLICT, "Key already registered"),
     errors.ResetsBehindError: Problem("resets-behind", _S.CONFLICT, "Reset counter went backwards"),
     errors.ConcurrentChangeError: Problem("concurrent-change", _S.CONFLICT, "Changed at the same time"),

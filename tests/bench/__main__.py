@@ -2,12 +2,12 @@
 
 import sys
 
-from tests.bench import exchange, fairness, onboarding, registrations, registry
+from tests.bench import agent, exchange, fairness, onboarding, registrations, registry
 
 
 def main() -> None:
     """Print every table."""
-    for figures in (exchange, onboarding, registrations, fairness):
+    for figures in (agent, exchange, onboarding, registrations, fairness):
         figures.main()
         print()
     registry.main(sys.argv[1:])

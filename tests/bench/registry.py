@@ -58,7 +58,7 @@ class Measured:
     p50_ms: float
     p99_ms: float
     quiet_ms: float
-    """The median of the quietest sixth: the rest of the machine tells least here, so ratios are of this."""
+    """The median of the quietest sixth: what else the machine does tells least here, so ratios are of this."""
 
 
 class Client:

@@ -1,6 +1,7 @@
 """The command line of accounts, keys and the audit trail, and what running servers notice of it."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from onboarding_api.domain.errors import AuditBrokenError, AuditUnknownError, UserExistsError, UserUnknownError
 from tests.onboarding_api.actors import PASSWORD, Api, database_url, document
 from tests.onboarding_api.managers import Manager, expect_refusal
-from tests.onboarding_api.test_cli import Shell
+from tests.onboarding_api.shell import Shell
 from tests.onboarding_api.test_sessions import ask, sign_in, works
 
 
@@ -140,3 +141,21 @@ def test_an_export_can_go_on_where_the_last_one_ended(shell: Shell, tmp_path: Pa
 def test_a_moment_is_written_as_everywhere(shell: Shell) -> None:
     entry = json.loads(shell.ok("audit", "export").splitlines()[0])
     assert entry["at"] == "2025-06-15T12:00:00Z"
+
+
+def test_the_documented_way_to_verify_needs_nothing_of_ours(shell: Shell, tmp_path: Path) -> None:
+    for command in ("disable", "enable", "disable"):
+        shell.ok("user", command, "amy")
+    page = (Path(__file__).parents[2] / "docs" / "audit.md").read_text()
+    (script,) = [block for block in page.split("```") if block.startswith("sh\nprevious=")]
+    exported = shell.ok("audit", "export", "acme")
+    proven = json.loads(shell.ok("audit", "verify", "--chain", "tenant:acme", "--json"))
+
+    def told() -> str:
+        done = subprocess.run(["sh", "-c", script[3:]], cwd=tmp_path, capture_output=True, text=True, check=True)
+        return done.stdout
+
+    (tmp_path / "acme.ndjson").write_text(exported)
+    assert told() == f"head {proven['head'].partition(':')[2]}\n"
+    (tmp_path / "acme.ndjson").write_text(exported.replace('"user.enabled"', '"user.deleted"'))
+    assert told().startswith("broken at: ")

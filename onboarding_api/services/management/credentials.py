@@ -6,14 +6,11 @@ key is sealed for its tenant, auth-id and secret, so that it opens nowhere else;
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import cast
 
 import bcrypt
 
 from onboarding_api.domain.accounts import Principal
-from onboarding_api.domain.audit import Action, Event, chain_of
-from onboarding_api.domain.canonical import digest
-from onboarding_api.domain.errors import DeviceUnknownError, LimitReachedError, TenantUnknownError
+from onboarding_api.domain.errors import DeviceUnknownError, TenantUnknownError
 from onboarding_api.domain.hono import Document
 from onboarding_api.domain.identifiers import DeviceKey, Randomness, TenantId, Timestamp, Version, new_uuid
 from onboarding_api.domain.management.credentials import SEALED_KEY, Credential, read_credentials
@@ -25,11 +22,12 @@ from onboarding_api.domain.management.versions import Precondition
 from onboarding_api.domain.sealing import Seal
 from onboarding_api.services.hashing import Hashing
 from onboarding_api.services.management.attempts import expect, until_settled
+from onboarding_api.services.management.events import credentials_event
 from onboarding_api.storage.audit import record
 from onboarding_api.storage.credentials import CredentialSet, find_credentials, replace_credentials
 from onboarding_api.storage.database import Database
 
-_PURPOSE = "pre-shared key"
+PURPOSE = "pre-shared key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +55,14 @@ class CredentialManagement:
         def attempt() -> Version:
             found, version = self._find(key)
             tenant = TenantState(key.tenant, version, found.tenant_document)
-            anchors = cast("Sequence[Document]", tenant.body.get("trusted-ca", []))
-            requested = read_credentials(document, anchors)
+            requested = read_credentials(document, tenant.anchors)
             precondition.require(version)
-            _require_room(tenant, requested)
+            tenant.require_room_for_credentials(len(requested))
             merged = merge_credentials(found.credentials, requested, lambda: new_uuid(self.randomness))
-            protected = [self._protect(key.tenant, each) for each in merged]
+            protected = [self.protect(key.tenant, each) for each in merged]
             with self.database.writing() as connection:
                 expect(replace_credentials(connection, key, version, successor, protected))
-                record(connection, principal.actor, now, _event(key, successor, protected))
+                record(connection, principal.actor, now, credentials_event(key, successor, protected))
             return successor
 
         return until_settled(attempt)
@@ -79,14 +76,15 @@ class CredentialManagement:
             raise DeviceUnknownError(f"there is no device {key.device}")
         return found, found.version
 
-    def _protect(self, tenant: TenantId, credential: Credential) -> Credential:
+    def protect(self, tenant: TenantId, credential: Credential) -> Credential:
+        """Return a credential as it may be stored: passwords hashed, pre-shared keys sealed."""
         return credential.with_secrets([self._protect_secret(tenant, credential, each) for each in credential.secrets])
 
     def _protect_secret(self, tenant: TenantId, credential: Credential, secret: Document) -> Document:
         if credential.type == PSK and "key" in secret:
             rest = {name: value for name, value in secret.items() if name != "key"}
             key = read_base64("key", str(secret["key"]))
-            sealed = self.seal.close_octets(key, _PURPOSE, psk_subject(tenant, credential, secret), self.randomness)
+            sealed = self.seal.close_octets(key, PURPOSE, psk_subject(tenant, credential, secret), self.randomness)
             return rest | {SEALED_KEY: write_base64(sealed)}
         if credential.type == HASHED_PASSWORD and "pwd-plain" in secret:
             rest = {name: value for name, value in secret.items() if name != "pwd-plain"}
@@ -102,16 +100,3 @@ class CredentialManagement:
 def psk_subject(tenant: TenantId, credential: Credential, secret: Document) -> str:
     """Return what a sealed pre-shared key is bound to."""
     return f"{tenant}\0{credential.auth_id}\0{secret['id']}"
-
-
-def _require_room(tenant: TenantState, requested: Sequence[Credential]) -> None:
-    limit = tenant.limit("max-credentials-per-device")
-    if limit is not None and len(requested) > limit:
-        raise LimitReachedError(f"a device of this tenant may have no more than {limit} credentials")
-
-
-def _event(key: DeviceKey, version: Version, replacement: Sequence[Credential]) -> Event:
-    shown = [each.document() for each in replacement]
-    details = {"count": len(replacement)}
-    name = f"credentials/{key.device}"
-    return Event(chain_of(key.tenant), Action.CREDENTIALS_REPLACED, name, version, digest(shown), details)

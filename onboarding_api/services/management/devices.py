@@ -9,19 +9,18 @@ from dataclasses import dataclass
 
 from onboarding_api.domain.accounts import Principal
 from onboarding_api.domain.audit import Action, Event, chain_of
-from onboarding_api.domain.canonical import digest
 from onboarding_api.domain.errors import (
     DeviceExistsError,
     DeviceUnknownError,
     NothingFoundError,
     TenantUnknownError,
 )
-from onboarding_api.domain.hono import Document
 from onboarding_api.domain.identifiers import DeviceId, DeviceKey, Randomness, TenantId, Timestamp, Version, new_uuid
 from onboarding_api.domain.management.devices import DeviceRecord, read_device_document
 from onboarding_api.domain.management.search import Found, Search
 from onboarding_api.domain.management.versions import Precondition
 from onboarding_api.services.management.attempts import expect, until_settled
+from onboarding_api.services.management.events import device_event
 from onboarding_api.storage.audit import record
 from onboarding_api.storage.database import Database
 from onboarding_api.storage.devices import (
@@ -58,7 +57,7 @@ class DeviceManagement:
                 if device is not None and find_device(connection, key)[1] is not None:
                     raise DeviceExistsError(f"there is already a device {device}")
                 insert_device(connection, key, versions, checked, now)
-                told = _event(Action.DEVICE_CREATED, key, versions[0], checked)
+                told = device_event(Action.DEVICE_CREATED, key, versions[0], checked)
                 record(connection, principal.actor, now, told)
             return key, versions[0]
 
@@ -82,7 +81,7 @@ class DeviceManagement:
             precondition.require(before.version)
             with self.database.writing() as connection:
                 expect(replace_device(connection, key, before.version, version, checked, now))
-                told = _event(Action.DEVICE_REPLACED, key, version, checked)
+                told = device_event(Action.DEVICE_REPLACED, key, version, checked)
                 record(connection, principal.actor, now, told)
             return version
 
@@ -95,7 +94,7 @@ class DeviceManagement:
         def attempt() -> None:
             with self.database.writing() as connection:
                 if delete_device(connection, key, precondition.version, now):
-                    record(connection, principal.actor, now, _event(Action.DEVICE_DELETED, key))
+                    record(connection, principal.actor, now, device_event(Action.DEVICE_DELETED, key))
                     return
                 tenant_exists, found = find_device(connection, key)
             if not tenant_exists:
@@ -140,8 +139,3 @@ class DeviceManagement:
         if found is None:
             raise DeviceUnknownError(f"there is no device {key.device}")
         return found
-
-
-def _event(action: Action, key: DeviceKey, version: Version | None = None, body: Document | None = None) -> Event:
-    hashed = None if body is None else digest(body)
-    return Event(chain_of(key.tenant), action, f"device/{key.device}", version, hashed)

@@ -117,11 +117,15 @@ _POSTGRESQL_FUNCTIONS = (
     $$""",
     """
     CREATE FUNCTION device_members_follow() RETURNS trigger LANGUAGE plpgsql AS $$
+    DECLARE
+        member record;
     BEGIN
         IF TG_OP <> 'INSERT' THEN
-            DELETE FROM device_members AS gone USING device_members_of(OLD.document) AS member
-            WHERE gone.tenant_id = OLD.tenant_id AND gone.pointer = member.pointer COLLATE "C"
-                AND gone.value = member.value COLLATE "C" AND gone.device_id = OLD.device_id;
+            -- One by one, by the primary key: joined, they might be looked for among the members of all devices.
+            FOR member IN SELECT * FROM device_members_of(OLD.document) LOOP
+                DELETE FROM device_members WHERE tenant_id = OLD.tenant_id AND device_id = OLD.device_id
+                AND pointer = member.pointer COLLATE "C" AND value = member.value COLLATE "C";
+            END LOOP;
         END IF;
         IF TG_OP <> 'DELETE' THEN
             INSERT INTO device_members (tenant_id, pointer, value, device_id)
