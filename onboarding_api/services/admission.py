@@ -68,7 +68,7 @@ class Admission:
         wait_s = self._buckets.take(key, rate, self._clock())
         if wait_s:
             sentence = f"this {whose} asks more often than {rate.per_s:g} times a second ({option})"
-            raise RateExceededError(sentence, max(1, round(wait_s + 0.5)))
+            raise RateExceededError(sentence, max(1, round(wait_s + 0.5)), wait_s)
 
     def _join(self, tenant: str) -> _Lane:
         with self._lock:

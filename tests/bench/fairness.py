@@ -1,7 +1,7 @@
 """What one tenant's flood costs its neighbour: the neighbour's p50 and p99 alone, then beside each kind of flood.
 
 The neighbour asks at a steady pace (reads, a search, a write); the flood sends as fast as it is answered, over many
-connections, from a process of the lowest priority: it stands for other machines, whose processors are not the server's.
+connections, from a process of lower priority: it stands for other machines, whose processors are not the server's.
 
 Run: python -m tests.bench.fairness [SECONDS]
 """
@@ -101,13 +101,11 @@ class Row:
     """The share of the flood that was answered 429 or 503."""
 
 
-def measure(seconds: float) -> list[Row]:
+def measure(seconds: float) -> Iterator[Row]:
     """Measure the neighbour alone, then beside each flood; each on a new server, after which nothing lingers."""
-    rows = []
     for name, flood in {"nothing": None, **FLOODS}.items():
         with tempfile.TemporaryDirectory() as folder, _server(Path(folder)) as port:
-            rows.append(_row(name, port, flood, seconds))
-    return rows
+            yield _row(name, port, flood, seconds)
 
 
 def _row(name: str, port: int, flood: Request | None, seconds: float) -> Row:
@@ -149,8 +147,8 @@ def _neighbour(port: int, seconds: float) -> list[float]:
 
 
 def _flood(port: int, request: Request, told: Connection) -> None:
-    os.nice(19)
     token = _token(port, "amy")
+    os.nice(10)
     statuses: Counter[int] = Counter()
     enough = threading.Event()
 
@@ -232,21 +230,22 @@ def _device(tenant: str, number: int, now: Timestamp) -> dict[str, object]:
     }
 
 
-def table(rows: list[Row]) -> str:
-    """Return the figures as a table; ratios are to the neighbour alone."""
-    alone = rows[0].p99_ms
-    head = f"{'the neighbour beside a flood of':38}{'p50 ms':>9}{'p99 ms':>9}{'ratio':>8}{'flood/s':>9}{'refused':>9}"
-    lines = [
-        f"{r.name:38}{r.p50_ms:9.2f}{r.p99_ms:9.2f}{r.p99_ms / alone:8.2f}{r.flood_per_s:9.0f}{r.refused:9.1%}"
-        for r in rows
-    ]
-    return "\n".join([head, *lines])
+def lines(rows: Iterator[Row]) -> Iterator[str]:
+    """Write the figures as a table, a line as soon as it is known; ratios are to the neighbour alone."""
+    yield f"{'the neighbour beside a flood of':38}{'p50 ms':>9}{'p99 ms':>9}{'ratio':>8}{'flood/s':>9}{'refused':>9}"
+    alone = None
+    for row in rows:
+        alone = alone or row.p99_ms
+        figures = f"{row.p50_ms:9.2f}{row.p99_ms:9.2f}{row.p99_ms / alone:8.2f}"
+        yield f"{row.name:38}{figures}{row.flood_per_s:9.0f}{row.refused:9.1%}"
 
 
 def main() -> None:
     """Print the table."""
     seconds = float(sys.argv[1]) if __name__ == "__main__" and len(sys.argv) > 1 else SECONDS
-    sys.stdout.write(table(measure(seconds)) + "\n")
+    for line in lines(measure(seconds)):
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

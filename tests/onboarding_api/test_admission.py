@@ -17,6 +17,7 @@ from onboarding_api.domain.identifiers import TenantId, UserId
 from onboarding_api.services.admission import Admission, Limits
 from onboarding_api.services.buckets import Buckets, Rate
 from onboarding_api.services.hashing import Hashing
+from onboarding_api.web.admission import Early
 from tests.onboarding_api.actors import ISSUER, PASSWORD, QUICK_HASHER, Api, document, expect_problem
 from tests.onboarding_api.managers import Manager
 
@@ -150,6 +151,27 @@ def test_more_passwords_than_may_wait_are_refused_at_once() -> None:
 def test_passwords_are_hashed_where_everybody_else_goes_first() -> None:
     niceness = Hashing().run(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
     assert niceness > os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+
+def test_credentials_that_came_too_early_are_refused_unseen_until_their_moment() -> None:
+    now = 100.0
+    early = Early(lambda: now)
+    early.remember("Bearer a", RateExceededError("too often", 1, 0.5))
+    early.remember("Bearer b", RateExceededError("too many at once", 1))
+    for _ in range(2):
+        with pytest.raises(RateExceededError, match="too often"):
+            early.require_late_enough("Bearer a")
+    early.require_late_enough("Bearer b")
+    early.require_late_enough("Bearer c")
+    now += 0.5
+    early.require_late_enough("Bearer a")
+
+
+def test_what_is_remembered_of_refusals_is_bounded() -> None:
+    early = Early(lambda: 100.0)
+    for number in range(3000):
+        early.remember(f"Bearer {number}", RateExceededError("too often", 1, 10))
+    assert len(early._until) == 1024
 
 
 @pytest.fixture

@@ -119,7 +119,7 @@ def test_attempts_sent_at_once_are_not_all_judged_before_the_first_counts(api: A
     answers = at_once([partial(attempt, api, "ann", f"guess number {number}") for number in range(10)])
     judged = sum(answer.status_code == 401 for answer in answers)
     assert FREE <= judged <= FREE + 1
-    assert sum(answer.status_code == 429 for answer in answers) == 10 - judged
+    assert sum(answer.status_code in (429, 503) for answer in answers) == 10 - judged
 
 
 def test_basic_goes_through_the_same_door(api: Api) -> None:

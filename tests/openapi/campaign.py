@@ -14,6 +14,8 @@ from tests.onboarding_api.processes import serving
 
 HERE = Path(__file__).parent
 EXAMPLES = 1000
+_OPTIONS = ("--account-rate", "0", "--tenant-rate", "0", "--workers", "2", "--trusted-proxies", "1")
+"""What is limited by frequency would only be answered 429; `hooks.py` says from where each request comes."""
 
 
 @contextmanager
@@ -30,7 +32,7 @@ def registry() -> Iterator[Path]:
 
 async def run(folder: Path, *options: str) -> tuple[int, str]:
     """Run schemathesis against a server over this registry; return its exit code and what it says."""
-    async with serving(folder, "--account-rate", "0", "--tenant-rate", "0", "--workers", "2") as (_, url):
+    async with serving(folder, *_OPTIONS) as (_, url):
         child = await asyncio.create_subprocess_exec(
             Path(sys.executable).parent / "schemathesis",
             *("--config-file", str(HERE / "schemathesis.toml"), "run", f"{url}/openapi.json"),

@@ -4,6 +4,7 @@ how to sign in. It is loaded by schemathesis itself, in a process of its own.
 
 import base64
 import datetime
+import itertools
 import os
 from typing import Any
 
@@ -20,6 +21,7 @@ from onboarding_protocol.bootstrapping import BootstrappingKey
 from onboarding_protocol.identity import create_signing_request, sign_label_proof
 
 URL, PASSWORD = os.environ["OPENAPI_URL"], os.environ["OPENAPI_PASSWORD"]
+_ADDRESSES = itertools.count()
 _KEYS = [ec.derive_private_key(number, ec.SECP256R1()) for number in range(1, 5)]
 _REQUEST = create_signing_request(_KEYS[0], bytes(16))
 
@@ -71,25 +73,48 @@ for _format, _strategy in FORMATS.items():
     schemathesis.openapi.format(_format, _strategy)
 
 
-@schemathesis.auth().apply_to(tag="onboardings")
-class Member:
-    """Ann onboards devices; her token is renewed before it expires."""
+def _sign_in(name: str) -> str:
+    """Return what to send as Authorization; from an address of its own, so that no refused attempt locks it out."""
+    body, headers = {"username": name, "password": PASSWORD}, {"X-Forwarded-For": "192.0.2.1"}
+    answer = requests.post(f"{URL}/v1/tokens", json=body, headers=headers, timeout=20)
+    return f"Bearer {answer.json()['access_token']}"
+
+
+class _Account:
+    """Sends an account's token."""
+
+    name = ""
 
     def get(self, _case: "schemathesis.Case[Any]", _context: schemathesis.AuthContext) -> str:
-        answer = requests.post(f"{URL}/v1/tokens", json={"username": "ann", "password": PASSWORD}, timeout=10)
-        token: str = answer.json()["access_token"]
-        return f"Bearer {token}"
+        return _sign_in(self.name)
 
     def set(self, case: "schemathesis.Case[Any]", data: str, _context: schemathesis.AuthContext) -> None:
         case.headers["Authorization"] = data
+
+
+@schemathesis.auth().apply_to(tag="onboardings")
+class Member(_Account):
+    """Ann onboards devices; her token is renewed before it expires."""
+
+    name = "ann"
 
 
 @schemathesis.auth().apply_to(tag=["tenants", "devices", "credentials", "service", "audit"])
-class Operator:
-    """Root manages everything, with name and password each time."""
+class Operator(_Account):
+    """Root manages everything."""
 
-    def get(self, _case: "schemathesis.Case[Any]", _context: schemathesis.AuthContext) -> str:
-        return "Basic " + base64.b64encode(f"root:{PASSWORD}".encode()).decode()
+    name = "root"
 
-    def set(self, case: "schemathesis.Case[Any]", data: str, _context: schemathesis.AuthContext) -> None:
-        case.headers["Authorization"] = data
+
+@schemathesis.auth(refresh_interval=None).apply_to(path="/v1/tokens", method="DELETE")
+class Leaving(_Account):
+    """Bob signs out, so each time he has signed in anew."""
+
+    name = "bob"
+
+
+@schemathesis.hook
+def before_call(_context: schemathesis.HookContext, case: "schemathesis.Case[Any]", _options: dict[str, Any]) -> None:
+    """Come from another address each time: from one, attempts to sign in are soon answered by the lock-out alone."""
+    number = next(_ADDRESSES)
+    case.headers["X-Forwarded-For"] = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"

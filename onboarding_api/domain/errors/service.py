@@ -56,9 +56,11 @@ class RateExceededError(RegistryError):
 
     remedy = "Wait as long as Retry-After says, then ask less often; the operator sets the limits."
 
-    def __init__(self, sentence: str, retry_after_s: int) -> None:
+    def __init__(self, sentence: str, retry_after_s: int, wait_s: float = 0) -> None:
         super().__init__(sentence)
         self.retry_after_s = retry_after_s
+        self.wait_s = wait_s
+        """For how long any request of these credentials would be refused; 0 if that cannot be said."""
 
 
 class PasswordChecksBusyError(RegistryError):
