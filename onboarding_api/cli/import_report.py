@@ -40,7 +40,7 @@ class _Paced:
     def __init__(self) -> None:
         self.size = 0
         self._begun = time.monotonic()
-        self._told = self._begun
+        self._told = float("-inf")
         self._before = 0
 
     def begin(self, size: int, progress: Progress) -> None:
@@ -48,11 +48,11 @@ class _Paced:
         self._before = sum(progress.counts.values())
 
     def share(self, progress: Progress) -> float:
-        return progress.offset / self.size if self.size else 1
+        return progress.offset / self.size
 
-    def due(self) -> bool:
+    def due(self, progress: Progress) -> bool:
         now = time.monotonic()
-        if now - self._told < _EVERY_S:
+        if now - self._told < _EVERY_S or progress.offset >= self.size:
             return False
         self._told = now
         return True
@@ -80,7 +80,7 @@ class JsonReport(_Paced):
 
     def advanced(self, progress: Progress) -> None:
         """Tell how far it came."""
-        if self.due():
+        if self.due(progress):
             share = round(self.share(progress), 3)
             counts = progress.counts
             _event("progress", line=progress.line - 1, share=share, **counts, per_second=self.rate(counts))
@@ -117,7 +117,7 @@ class TerminalReport(_Paced):
 
     def advanced(self, progress: Progress) -> None:
         """Tell how far it came."""
-        if self._moving and self.due():
+        if self._moving and self.due(progress):
             done = f"{self.share(progress):.0%}  line {progress.line - 1:,}"
             line = f"{done}  {_counted(progress.counts)}  {self.rate(progress.counts):,}/s"
             click.echo(CLEAR + line, err=True, nl=False)

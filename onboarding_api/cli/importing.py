@@ -109,7 +109,7 @@ def _import(order: _Order, stream: BufferedReader, database: Database, seal: Sea
 def _import_with(
     journal: Journal | None, order: _Order, file: Format, database: Database, seal: Seal, report: Report
 ) -> Progress:
-    progress = journal.progress if journal else Progress()
+    progress = journal.progress if journal else Progress.none()
     this = Import(order.tenant, order.on_conflict, uuid.UUID(progress.id), order.dry_run)
     report.began(order.path.stat().st_size, progress, resumed=journal is not None and journal.resumed)
     threads = os.cpu_count() or 1

@@ -7,14 +7,14 @@ process wrote after it is cut off again. Both files are for their owner alone, b
 
 import fcntl
 import hashlib
-import json
 import os
 import uuid
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
+
+import msgspec
 
 from onboarding_api.domain.bulk.plan import Outcome
 from onboarding_api.domain.bulk.rows import Position
@@ -23,8 +23,6 @@ from onboarding_api.domain.errors import (
     ImportChangedError,
     ImportRunningError,
 )
-
-_FORM = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +41,17 @@ class Terms:
 class Progress:
     """How far an import is."""
 
-    id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    offset: int = 0
-    line: int = 1
-    refused_octets: int = 0
+    id: str
+    offset: int
+    line: int
+    refused_octets: int
     """The length of the file of refused rows."""
-    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
+    counts: dict[str, int]
+
+    @classmethod
+    def none(cls) -> "Progress":
+        """Return that of an import that begins."""
+        return cls(str(uuid.uuid4()), 0, 1, 0, dict.fromkeys(Outcome, 0))
 
     @property
     def position(self) -> Position:
@@ -74,6 +77,15 @@ def digest(stream: BufferedReader) -> str:
     return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class _Noted:
+    """The checkpoint as it is written."""
+
+    terms: Terms
+    progress: Progress
+    form: Literal[1]
+
+
 class Journal:
     """Checkpoint and refused rows of the import of one file."""
 
@@ -83,7 +95,7 @@ class Journal:
         self._terms = terms
         found = None if restart else self._read()
         self.resumed = found is not None
-        self.progress = found or Progress()
+        self.progress = found or Progress.none()
         if not self.resumed and not restart and self.refused_path.exists():
             raise FileNotWritableError(f"{self.refused_path} holds the rows that an earlier import refused")
         self._refused = self._open_refused(preamble)
@@ -113,21 +125,19 @@ class Journal:
 
     def _read(self) -> Progress | None:
         try:
-            noted = json.loads(self._path.read_text(encoding="utf-8"))
+            noted = msgspec.json.decode(self._path.read_bytes(), type=_Noted)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
-            raise ImportChangedError(f"{self._path} cannot be read") from error
-        if not isinstance(noted, Mapping) or noted.get("form") != _FORM:
-            raise ImportChangedError(f"{self._path} was written by another version of this program")
-        differing = [name for name, value in asdict(self._terms).items() if noted["terms"].get(name) != value]
+        except (OSError, msgspec.DecodeError) as error:
+            raise ImportChangedError(f"{self._path} cannot be read, or was written by another program") from error
+        before, now = asdict(noted.terms), asdict(self._terms)
+        differing = [name.replace("_", "-") for name in now if before[name] != now[name]]
         if differing:
             raise ImportChangedError(f"the interrupted import had another {' and '.join(differing)}: {self._path}")
-        return Progress(**noted["progress"])
+        return noted.progress
 
     def _write(self) -> None:
-        noted = {"form": _FORM, "terms": asdict(self._terms), "progress": asdict(self.progress)}
-        write_private(self._path, json.dumps(noted).encode())
+        write_private(self._path, msgspec.json.encode(_Noted(self._terms, self.progress, 1)))
 
     def _open_refused(self, preamble: str) -> BinaryIO:
         try:
@@ -135,6 +145,9 @@ class Journal:
         except OSError as error:
             raise FileNotWritableError(f"cannot write {self.refused_path}: {error.strerror}") from error
         opened = os.fdopen(descriptor, "r+b")
+        if os.fstat(descriptor).st_size < self.progress.refused_octets:
+            opened.close()
+            raise ImportChangedError(f"{self.refused_path} is shorter than the interrupted import left it")
         opened.truncate(self.progress.refused_octets)
         opened.seek(0, os.SEEK_END)
         if not opened.tell():

@@ -1,6 +1,7 @@
 """Who uses the command line: whoever may open the database and the key file, which is an operator."""
 
 import json
+from dataclasses import dataclass
 from typing import BinaryIO
 
 import click
@@ -8,6 +9,7 @@ import msgspec
 
 from onboarding_api.cli.options import console
 from onboarding_api.domain.accounts import Principal, Role
+from onboarding_api.domain.audit import Actor
 from onboarding_api.domain.errors import DocumentRefusedError
 from onboarding_api.domain.identifiers import UserId
 
@@ -20,10 +22,18 @@ version_option = click.option("--if-version", help="Only if it still has this ve
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
+@dataclass(frozen=True, slots=True)
+class _Console(Principal):
+    """Somebody who may do what operators do, and has no account."""
+
+    @property
+    def actor(self) -> Actor:
+        return console()
+
+
 def local_operator() -> Principal:
-    """Return who runs this command, as the audit trail names him."""
-    actor = console()
-    return Principal(UserId(actor.role), None, Role.OPERATOR, actor.name, actor.origin)
+    """Return who runs this command."""
+    return _Console(UserId("console"), None, Role.OPERATOR)
 
 
 def read_json(file: BinaryIO) -> object:

@@ -7,7 +7,7 @@ faster in either makes the whole batch ConcurrentChangeError, to be judged anew.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, delete, func, insert, select, tuple_, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, insert, select, tuple_, update
 
 from onboarding_api.domain.bulk.plan import Change, Existing, Standing
 from onboarding_api.domain.errors import ConcurrentChangeError
@@ -15,6 +15,7 @@ from onboarding_api.domain.hono import Document
 from onboarding_api.domain.identifiers import DeviceId, TenantId, Timestamp, Version
 from onboarding_api.domain.management.credentials import Credential
 from onboarding_api.domain.management.devices import DeviceRecord
+from onboarding_api.storage.device_pages import count_devices
 from onboarding_api.storage.devices import device_record
 from onboarding_api.storage.tables import credentials, devices
 
@@ -32,7 +33,6 @@ _HOLDERS = select(credentials.c.type, credentials.c.auth_id, credentials.c.devic
     credentials.c.tenant_id == bindparam("tenant"),
     tuple_(credentials.c.type, credentials.c.auth_id).in_(bindparam("names", expanding=True)),
 )
-_COUNT = select(func.count()).select_from(devices).where(devices.c.tenant_id == bindparam("tenant"))
 _INSERT = insert(devices)
 _REPLACE = (
     update(devices)
@@ -72,12 +72,6 @@ def find_standing(
     rows = connection.execute(_HOLDERS, {"tenant": tenant, "names": names}).all() if names else []
     holders = {(row.type, row.auth_id): DeviceId(row.device_id) for row in rows}
     return Standing(existing, holders, count_devices(connection, tenant) if count else None)
-
-
-def count_devices(connection: Connection, tenant: TenantId) -> int:
-    """Return how many devices a tenant has."""
-    number: int = connection.execute(_COUNT, {"tenant": tenant}).scalar_one()
-    return number
 
 
 def find_credentials_of(

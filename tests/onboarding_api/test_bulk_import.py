@@ -167,6 +167,22 @@ def test_rows_of_one_batch_follow_each_other(api: Api, shell: Shell) -> None:
     assert held == {"c": "d1", "a": "d2", "d": "d3"}
 
 
+def test_the_audit_trail_names_each_device_and_who_imported_it(api: Api, shell: Shell) -> None:
+    path = lines_in(shell.folder, line("d1", psk("p")), line("d2"), line("d 3"))
+    shell.run("device", "import", "acme", path)
+    told = [json.loads(bytes(octets)) for (octets,) in api.rows("SELECT entry FROM audit_entries ORDER BY sequence")]
+    imported = [(each["action"], each["object"], each["actor"]["role"]) for each in told if "/d" in each["object"]]
+    assert imported == [
+        ("device.created", "device/d1", "console"),
+        ("credentials.replaced", "credentials/d1", "console"),
+        ("device.created", "device/d2", "console"),
+    ]
+    assert [version for (version,) in api.rows("SELECT version FROM devices ORDER BY device_id")] == [
+        each["version"] for each in told if each["action"] == "device.created"
+    ]
+    shell.ok("audit", "verify")
+
+
 def test_a_dry_run_judges_and_writes_nothing(api: Api, shell: Shell, amy: Manager) -> None:
     amy.create("/v1/devices/acme/d1")
     path = lines_in(shell.folder, line("d1"), line("d2"), line("d 3"))

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import pty
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,9 +15,9 @@ from tests.onboarding_api.actors import Api, Json
 from tests.onboarding_api.processes import PROGRAM
 from tests.onboarding_api.shell import Shell
 
-BAD = (700, 2300, 3900)
+BAD = (300, 900, 1500)
 """Rows that are refused. A refusal is told after the batch was committed and before that is noted down."""
-ROWS = 4500
+ROWS = 1600
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ async def test_nothing_is_lost_and_nothing_done_twice(api: Api, shell: Shell, pa
 
 
 async def test_an_interrupted_import_goes_on_only_as_it_began(shell: Shell, path: Path) -> None:
-    await killed_at(shell, path, BAD[0])
+    await killed_at(shell, path, BAD[1])
     for tenant, more in (("globex", []), ("acme", ["--on-conflict", "replace"])):
         error = shell.refused("device", "import", tenant, str(path), *more)
         assert isinstance(error, ImportChangedError)
@@ -88,10 +89,15 @@ async def test_an_interrupted_import_goes_on_only_as_it_began(shell: Shell, path
     path.write_bytes(content)
     checkpoint = path.with_name("devices.ndjson.checkpoint")
     noted = checkpoint.read_bytes()
-    for broken in (b"", b"{}", b"[" * 10):
+    for broken in (b"", b"{}", b"[" * 10, noted.replace(b'"offset"', b'"off"'), noted.replace(b'"form"', b'"old"')):
         checkpoint.write_bytes(broken)
         assert isinstance(shell.refused("device", "import", "acme", str(path)), ImportChangedError)
     checkpoint.write_bytes(noted)
+    refused = path.with_name("devices.rejects.ndjson")
+    if (kept := refused.read_bytes()) and json.loads(noted)["progress"]["refused_octets"]:
+        refused.write_bytes(b"")
+        assert isinstance(shell.refused("device", "import", "acme", str(path)), ImportChangedError)
+        refused.write_bytes(kept)
     assert shell.events("device", "import", "acme", str(path), ends_with=3)[0]["event"] == "resumed"
 
 
@@ -102,6 +108,23 @@ async def test_an_import_can_begin_anew(shell: Shell, path: Path) -> None:
     assert events[-1]["skipped"] > 0
     assert events[-1]["created"] + events[-1]["skipped"] == ROWS - len(BAD)
     assert len((shell.folder / "devices.rejects.ndjson").read_text().splitlines()) == len(BAD)
+
+
+async def test_a_person_sees_a_line_that_moves(shell: Shell, path: Path) -> None:
+    terminal, other_end = pty.openpty()
+    command: Sequence[str | Path] = [PROGRAM, "device", "import", "acme", path]
+    process = await asyncio.create_subprocess_exec(
+        *command, env=os.environ | shell.variables, stdout=asyncio.subprocess.PIPE, stderr=other_end, cwd=shell.folder
+    )
+    told, _ = await process.communicate()
+    os.close(other_end)
+    shown = os.read(terminal, 65536).decode()
+    os.close(terminal)
+    assert process.returncode == 3
+    assert f"{ROWS - len(BAD):,} created, {len(BAD)} rejected" in told.decode()
+    lines = shown.split("\r\x1b[K")
+    assert any("%  line " in line and "created" in line and line.endswith("/s") for line in lines)
+    assert next(line for line in lines if "device-id" in line).startswith(f"line {BAD[0]}: 'not an id'")
 
 
 async def test_told_to_stop_it_says_how_to_go_on(shell: Shell, path: Path) -> None:

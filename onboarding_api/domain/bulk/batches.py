@@ -6,7 +6,7 @@ from onboarding_api.domain.bulk.rows import Entry, Row
 
 _WEIGHT_MAX = 1000
 _PASSWORD = 30
-"""A plain password costs some 50 ms (bcrypt), so some thirty of them are a batch."""
+"""A plain password costs some 60 ms (bcrypt), so some thirty of them are a batch."""
 
 
 def batches(entries: Iterable[Entry]) -> Iterator[list[Entry]]:

@@ -11,8 +11,9 @@ from onboarding_api.domain.errors import TenantUnknownError
 from onboarding_api.domain.hono import Document
 from onboarding_api.domain.identifiers import TenantId
 from onboarding_api.domain.management.devices import DeviceRecord
-from onboarding_api.storage.bulk import count_devices, find_credentials_of, page_of_devices
+from onboarding_api.storage.bulk import find_credentials_of, page_of_devices
 from onboarding_api.storage.database import Database
+from onboarding_api.storage.device_pages import count_devices
 from onboarding_api.storage.tenant_documents import find_tenant
 
 _PAGE = 500

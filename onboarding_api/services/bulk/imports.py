@@ -31,8 +31,9 @@ from onboarding_api.services.management.attempts import expect, until_settled
 from onboarding_api.services.management.credentials import CredentialManagement
 from onboarding_api.services.management.events import credentials_event, device_event
 from onboarding_api.storage.audit import record
-from onboarding_api.storage.bulk import count_devices, find_standing, write_changes
+from onboarding_api.storage.bulk import find_standing, write_changes
 from onboarding_api.storage.database import Database
+from onboarding_api.storage.device_pages import count_devices
 from onboarding_api.storage.tenant_documents import find_tenant
 
 
@@ -128,5 +129,5 @@ def _events(tenant: TenantId, change: Change) -> Iterator[Event]:
     key = DeviceKey(tenant, change.device)
     action = Action.DEVICE_CREATED if change.before is None else Action.DEVICE_REPLACED
     yield device_event(action, key, change.version, change.document)
-    if change.credentials is not None:
+    if change.credentials or (change.credentials is not None and change.before is not None):
         yield credentials_event(key, change.credentials_version, change.credentials)
