@@ -13,10 +13,18 @@ _DROP_IN = '[wifi]\nbackend = "simulated"\nnetworks = "/etc/networks.toml"\n'
 _BLUETOOTH = "[General]\nControllerMode = le\n"
 _UNTIL = """\
 until case "$({what} 2>/dev/null)" in *"{text}"*) true;; *) false;; esac; do sleep 0.2; done"""
-# A controller that answers too late, on a busy machine, is tried again.
-_POWER_ON = """\
-until busctl set-property org.bluez /org/bluez/hci0 org.bluez.Adapter1 Powered b true 2>/dev/null
-do sleep 0.5; done"""
+# On a busy machine a controller may answer the kernel too late, which then wants no more of it: it gets another one.
+_CONTROLLER = """
+while true; do
+  btvirt -l1 -L & controller=$!
+  for try in $(seq 60); do
+    if busctl set-property org.bluez /org/bluez/hci0 org.bluez.Adapter1 Powered b true 2>/dev/null
+    then echo powered; wait; fi
+    sleep 0.5
+  done
+  kill $controller; wait
+done
+"""
 _EVERY_FILE = """
 import os
 left_out = {"/proc", "/sys", "/dev", "/run", "/var/lib/dpkg", "/var/log"}
@@ -42,10 +50,10 @@ class System:
         at_hand = guest.folder / package.name
         shutil.copy(package, at_hand)
         await guest.run("modprobe", "-a", "hci_vhci", "uhid", "cmac", "ecb", "uinput")
-        await guest.start("btvirt", ["btvirt", "-l1", "-L"])
         await guest.run("tee", "/etc/bluetooth/main.conf", given=_BLUETOOTH)
         await guest.run("systemctl", "start", "bluetooth.service")
-        await guest.run("timeout", "90", "sh", "-c", _POWER_ON)
+        controller = await guest.start("controller", ["sh", "-c", _CONTROLLER])
+        await controller.wait_line("powered", patience_s=150)
         await guest.run("tee", "/etc/networks.toml", given=_NETWORKS)
         await guest.run("sh", "-c", "mkdir -p /var/lib/dpkg/info /var/lib/dpkg/updates; touch /var/lib/dpkg/status")
         bare = cls(guest, at_hand, frozenset(), frozenset())
