@@ -18,6 +18,10 @@ test-vm: $(VENV)/.installed ## real BlueZ and Wi-Fi on simulated radios, in a vi
 	@.ci/system-packages qemu-system-x86 zstd
 	$(BIN)/python -m pytest tests/vm --suite $(or $(SUITE),bookworm) $(ARGS)
 
+test-package: $(VENV)/.installed ## the Debian package in a virtual machine with systemd: installed, used, removed, purged
+	@.ci/system-packages qemu-system-x86 zstd
+	$(BIN)/python -m pytest tests/package $(ARGS)
+
 lint: $(VENV)/.installed ## ruff and mypy --strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -55,4 +59,4 @@ $(VENV)/.hardware-keys: $(VENV)/.installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable '.[hardware-keys]'
 	@touch $@
 
-.PHONY: help demo test lint bench openapi fuzz format clean test-vm deb
+.PHONY: help demo test lint bench openapi fuzz format clean test-vm test-package deb

@@ -15,7 +15,7 @@ import click
 from device_agent import control
 from device_agent.config import DEFAULT_PATH, WINDOW_SECONDS_MAX, Config, config_files, read_config
 from device_agent.errors import AgentError, ConfigurationFileError, NotRunningError
-from device_agent.journal import Journal, PriorityFormatter, systemd_journal
+from device_agent.journal import Journal, PriorityFormatter, systemd_journal, with_priority
 from device_agent.store import Store, label_key, read_record
 from device_agent.systemd import ServiceManager
 from onboarding_protocol.bootstrapping import BootstrappingKey, BootstrappingUri
@@ -189,7 +189,10 @@ def main() -> None:
     except AgentError as error:
         if "--json" in sys.argv:
             click.echo(json.dumps({"error": _facts(error)}))
-        click.echo(f"device-agent: {error}.\n{error.remedy}", err=True)
+        told = f"device-agent: {error}.\n{error.remedy}"
+        if systemd_journal(os.environ.get("JOURNAL_STREAM"), sys.stderr.fileno()) is not None:
+            told = with_priority(logging.ERROR, told)
+        click.echo(told, err=True)
         sys.exit(1)
 
 

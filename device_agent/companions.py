@@ -25,7 +25,7 @@ class Reactions:
 
     def __init__(self, config: Config) -> None:
         self._moments = Moments()
-        self._led = None if config.led is None else Led(LEDS / config.led)
+        self.led = None if config.led is None else Led(LEDS / config.led)
         self.hooks = Hooks(config.hooks)
 
     def heard(self, event: str, facts: Mapping[str, object]) -> None:
@@ -33,14 +33,9 @@ class Reactions:
         moment = self._moments.of(event, facts)
         if moment is None:
             return
-        if self._led is not None:
-            self._led.show(moment)
+        if self.led is not None:
+            self.led.show(moment)
         self.hooks.note(moment, facts)
-
-    def end(self) -> None:
-        """Leave nothing shining."""
-        if self._led is not None:
-            self._led.dark()
 
 
 async def accompany(
@@ -54,13 +49,14 @@ async def accompany(
         reactions.hooks.run(),
         manager.feed_watchdog(lambda: agent.commands["ping"]({})),
     ]
+    if reactions.led is not None:
+        works.append(reactions.led.run())
     if config.button.input is not None:
         works.append(_watch_button(agent, config.button, journal))
     try:
         await _together(works)
     finally:
         manager.tell("STOPPING=1")
-        reactions.end()
 
 
 async def _watch_button(agent: Agent, config: ButtonConfig, journal: Journal) -> None:

@@ -66,7 +66,9 @@ def ask(path: Path, request: Answer) -> dict[str, object]:
     except (TimeoutError, ValueError) as error:
         raise ControlError("the agent runs, and gives no answer", "See its log, or restart it.") from error
     except OSError as error:
-        raise NotRunningError("the agent does not run", "Start it with `device-agent run`.") from error
+        raise NotRunningError(
+            "the agent does not run", "Start it: `systemctl start device-agent`, or `device-agent run`."
+        ) from error
     if not isinstance(answer, dict):
         raise ControlError("the agent answered nothing that makes sense", "See its log.")
     if isinstance(refusal := answer.get("error"), dict):

@@ -58,8 +58,12 @@ class PriorityFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as lines that each have their priority."""
-        priority = _PRIORITIES.get(record.levelno, 7)
-        return "\n".join(f"<{priority}>{line}" for line in super().format(record).split("\n"))
+        return with_priority(record.levelno, super().format(record))
+
+
+def with_priority(level: int, text: str) -> str:
+    """Return a text whose lines each begin with the priority of this level of `logging`."""
+    return "\n".join(f"<{_PRIORITIES.get(level, 7)}>{line}" for line in text.split("\n"))
 
 
 def systemd_journal(stream: str | None, descriptor: int) -> Path | None:

@@ -1,9 +1,11 @@
 """A lamp of the kernel's LED class that shows how far the device is.
 
 Slow blinking: the window is open. Fast: a phone is at work. Short flashes: something failed, try again. Steady: the
-endpoint is reached. Dark: none of these.
+endpoint is reached. Dark: none of these. The agent blinks itself: the files of the kernel's own timer belong to root
+anew each time it is chosen, and this way one file that the agent may write is enough.
 """
 
+import asyncio
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,18 +19,17 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Light:
-    """How a lamp shines; times in milliseconds, both 0 for steady light or none."""
+    """How a lamp shines: seconds on and off by turns; None is for ever."""
 
-    on_ms: int = 0
-    off_ms: int = 0
-    steady: bool = False
+    on_s: float | None
+    off_s: float | None
 
 
-DARK = Light()
-STEADY = Light(steady=True)
-WAITING = Light(500, 500)
-WORKING = Light(100, 100)
-FAILED = Light(50, 950)
+DARK = Light(0, None)
+STEADY = Light(None, 0)
+WAITING = Light(0.5, 0.5)
+WORKING = Light(0.1, 0.1)
+FAILED = Light(0.05, 0.95)
 _LIGHTS = {
     Moment.WINDOW_OPEN: WAITING,
     Moment.EXCHANGE: WORKING,
@@ -44,41 +45,59 @@ class Led:
     """One lamp, a folder of the LED class."""
 
     def __init__(self, folder: Path) -> None:
-        if not (folder / "brightness").is_file():
+        if not (folder / "brightness").exists():
             names = ", ".join(sorted(path.name for path in folder.parent.glob("*"))) or "there are none"
             raise ConfigurationFileError(f"there is no lamp {folder.name}", f"Set `led` to one of: {names}.")
         self._folder = folder
         self._connected = False
         self._troubled = False
+        self._light = DARK
+        self._changed = asyncio.Event()
 
     def show(self, moment: Moment) -> None:
         """Shine as this moment asks for; the end of a window brings the light of the time before back."""
         if moment in (Moment.CONNECTED, Moment.DISCONNECTED):
             self._connected = moment is Moment.CONNECTED
-        resting = STEADY if self._connected else DARK
-        self._shine(_LIGHTS.get(moment, resting))
+        self._light = _LIGHTS.get(moment, STEADY if self._connected else DARK)
+        self._changed.set()
 
-    def dark(self) -> None:
-        """Leave the lamp dark."""
-        self._shine(DARK)
-
-    def _shine(self, light: Light) -> None:
+    async def run(self) -> None:
+        """Shine until cancelled, then leave the lamp dark."""
+        self._write("trigger", "none")
         try:
-            if light.on_ms:
-                self._write("trigger", "timer")
-                self._write("delay_on", str(light.on_ms))
-                self._write("delay_off", str(light.off_ms))
-            else:
-                self._write("trigger", "none")
-                brightest = (self._folder / "max_brightness").read_text(encoding="ascii").strip()
-                self._write("brightness", brightest if light.steady else "0")
+            while True:
+                self._changed.clear()
+                await self._shine(self._light)
+        finally:
+            self._write("brightness", "0")
+
+    async def _shine(self, light: Light) -> None:
+        brightest = self._brightest()
+        while not self._changed.is_set():
+            await self._hold(brightest, light.on_s)
+            await self._hold("0", light.off_s)
+
+    async def _hold(self, brightness: str, seconds: float | None) -> None:
+        if seconds == 0 or self._changed.is_set():
+            return
+        self._write("brightness", brightness)
+        try:
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+
+    def _brightest(self) -> str:
+        try:
+            return (self._folder / "max_brightness").read_text(encoding="ascii").strip()
+        except OSError:
+            return "1"
+
+    def _write(self, name: str, value: str) -> None:
+        try:
+            with (self._folder / name).open("w", encoding="ascii") as file:
+                file.write(value)
         except OSError as error:
             if not self._troubled:
                 self._troubled = True
-                _log.warning(
-                    "the lamp %s cannot be set: %s. Let the agent's group write it.", self._folder, error.strerror
-                )
-
-    def _write(self, name: str, value: str) -> None:
-        with (self._folder / name).open("w", encoding="ascii") as file:
-            file.write(value)
+                _log.warning("%s/%s: %s. Let the agent's group write this.", self._folder, name, error.strerror)

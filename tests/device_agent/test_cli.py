@@ -181,3 +181,15 @@ def test_what_root_makes_in_the_agents_directory_belongs_to_the_agent(command: C
     command("reset", "--yes")
     assert {(path.stat().st_uid, path.stat().st_gid) for path in state.iterdir()} == {(65534, 65534)}
     assert len(list(state.glob("*.pem"))) == 2
+
+
+def test_an_error_in_systemds_journal_has_an_errors_priority(config: Path, tmp_path: Path) -> None:
+    config.write_text("state = ")
+    with (tmp_path / "journal").open("w") as journal:
+        status = os.fstat(journal.fileno())
+        environment = {**os.environ, "JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"}
+        line: list[str | Path] = [BIN / "device-agent", "--config", config, "run"]
+        subprocess.run(line, stderr=journal, env=environment, check=False, timeout=60)
+    lines = (tmp_path / "journal").read_text().splitlines()
+    assert len(lines) >= 2
+    assert all(line.startswith("<3>") for line in lines)

@@ -47,54 +47,6 @@ def test_no_fact_makes_a_second_line_of_a_sentence(event: str) -> None:
     assert said.isprintable()
 
 
-@pytest.fixture
-def lamp(tmp_path: Path) -> Path:
-    """Return the files of a lamp of the LED class, as the kernel shows them once its timer is set."""
-    folder = tmp_path / "leds" / "status"
-    folder.mkdir(parents=True)
-    for name, value in {
-        "trigger": "none",
-        "brightness": "0",
-        "max_brightness": "255",
-        "delay_on": "",
-        "delay_off": "",
-    }.items():
-        (folder / name).write_text(value)
-    return folder
-
-
-def light(folder: Path) -> tuple[str, ...]:
-    names = ("trigger", "delay_on", "delay_off") if (folder / "trigger").read_text() == "timer" else ("brightness",)
-    return tuple((folder / name).read_text() for name in names)
-
-
-def test_a_lamp_shows_how_far_the_device_is(lamp: Path) -> None:
-    led = Led(lamp)
-    shown = []
-    for moment in (Moment.WINDOW_OPEN, Moment.EXCHANGE, Moment.FAILED, Moment.CONNECTED, Moment.WINDOW_CLOSED):
-        led.show(moment)
-        shown.append(light(lamp))
-    assert shown == [("timer", "500", "500"), ("timer", "100", "100"), ("timer", "50", "950"), ("255",), ("255",)]
-    led.show(Moment.DISCONNECTED)
-    led.show(Moment.WINDOW_CLOSED)
-    assert light(lamp) == ("0",)
-
-
-def test_a_lamp_that_is_not_there_is_told_with_those_that_are(lamp: Path) -> None:
-    with pytest.raises(ConfigurationFileError, match="no lamp green") as refused:
-        Led(lamp.parent / "green")
-    assert "status" in refused.value.remedy
-
-
-def test_a_lamp_that_cannot_be_set_is_told_once(lamp: Path, caplog: pytest.LogCaptureFixture) -> None:
-    (lamp / "trigger").unlink()
-    (lamp / "trigger").mkdir()
-    led = Led(lamp)
-    led.show(Moment.WINDOW_OPEN)
-    led.show(Moment.CONNECTED)
-    assert len(caplog.records) == 1
-
-
 class Said:
     """The reading end of a FIFO that programs write to."""
 
@@ -133,6 +85,54 @@ async def said(tmp_path: Path) -> AsyncIterator[Said]:
         task.cancel()
         await asyncio.wait([task])
     said.close()
+
+
+@pytest.fixture
+async def lamp(tmp_path: Path) -> AsyncIterator[Said]:
+    """Return the brightness of a lamp, as a FIFO that tells each value written to it."""
+    folder = tmp_path / "leds" / "status"
+    folder.mkdir(parents=True)
+    (folder / "trigger").write_text("heartbeat")
+    (folder / "max_brightness").write_text("7\n")
+    brightness = Said(folder / "brightness")
+    keeping = os.open(brightness.path, os.O_WRONLY)
+    yield brightness
+    os.close(keeping)
+    brightness.close()
+
+
+async def test_a_lamp_shows_how_far_the_device_is(lamp: Said) -> None:
+    led = Led(lamp.path.parent)
+    shining = asyncio.create_task(led.run())
+    await lamp.until(b"0")
+    assert (lamp.path.parent / "trigger").read_text() == "none"
+    led.show(Moment.WINDOW_OPEN)
+    assert set(await lamp.until(b"707")) == {"7", "0"}
+    led.show(Moment.CONNECTED)
+    await lamp.until(b"7")
+    led.show(Moment.EXCHANGE)
+    assert (await lamp.until(b"70707")).startswith("7")
+    led.show(Moment.WINDOW_CLOSED)
+    await lamp.until(b"7")
+    shining.cancel()
+    await asyncio.wait([shining])
+    assert await lamp.until(b"0") == "0"
+
+
+def test_a_lamp_that_is_not_there_is_told_with_those_that_are(tmp_path: Path) -> None:
+    (tmp_path / "status").mkdir()
+    with pytest.raises(ConfigurationFileError, match="no lamp green") as refused:
+        Led(tmp_path / "green")
+    assert "status" in refused.value.remedy
+
+
+async def test_a_lamp_that_cannot_be_set_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "brightness").mkdir()
+    shining = asyncio.create_task(Led(tmp_path).run())
+    await asyncio.sleep(0)
+    shining.cancel()
+    await asyncio.wait([shining])
+    assert len(caplog.records) == 1
 
 
 def run(hooks: Hooks) -> "asyncio.Task[None]":

@@ -1,0 +1,1 @@
+"""The Debian package on a system that boots: installed, used, removed, purged."""

@@ -1,0 +1,111 @@
+"""A small Debian system of its own with the package on it, as an administrator works with it."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.vm.guest import Guest
+
+UNIT = "device-agent.service"
+_NETWORKS = '[[network]]\nssid = "Home"\npassphrase = "correct horse battery"\n'
+_DROP_IN = '[wifi]\nbackend = "simulated"\nnetworks = "/etc/networks.toml"\n'
+_BLUETOOTH = "[General]\nControllerMode = le\n"
+_UNTIL = """\
+until case "$({what} 2>/dev/null)" in *"{text}"*) true;; *) false;; esac; do sleep 0.2; done"""
+# On a busy machine a controller may answer the kernel too late, which then wants no more of it: it gets another one.
+_CONTROLLER = """
+while true; do
+  btvirt -l1 -L & controller=$!
+  for try in $(seq 60); do
+    if busctl set-property org.bluez /org/bluez/hci0 org.bluez.Adapter1 Powered b true 2>/dev/null
+    then echo powered; wait; fi
+    sleep 0.5
+  done
+  kill $controller; wait
+done
+"""
+_EVERY_FILE = """
+import os
+left_out = {"/proc", "/sys", "/dev", "/run", "/var/lib/dpkg", "/var/log"}
+for folder, folders, files in os.walk("/"):
+    folders[:] = [name for name in folders if name != "__pycache__" and os.path.join(folder, name) not in left_out]
+    print(folder, *(os.path.join(folder, name) for name in files), sep="\\n")
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """Build it with `prepare`."""
+
+    guest: Guest
+    package: Path
+    files: frozenset[str]
+    """Every file before the package came."""
+    users: frozenset[str]
+
+    @classmethod
+    async def prepare(cls, guest: Guest, package: Path) -> "System":
+        """Bring up Bluetooth, and what the package will find."""
+        at_hand = guest.folder / package.name
+        shutil.copy(package, at_hand)
+        await guest.run("modprobe", "-a", "hci_vhci", "uhid", "cmac", "ecb", "uinput")
+        await guest.run("tee", "/etc/bluetooth/main.conf", given=_BLUETOOTH)
+        await guest.run("systemctl", "start", "bluetooth.service")
+        controller = await guest.start("controller", ["sh", "-c", _CONTROLLER])
+        await controller.wait_line("powered", patience_s=150)
+        await guest.run("tee", "/etc/networks.toml", given=_NETWORKS)
+        await guest.run("sh", "-c", "mkdir -p /var/lib/dpkg/info /var/lib/dpkg/updates; touch /var/lib/dpkg/status")
+        bare = cls(guest, at_hand, frozenset(), frozenset())
+        return cls(guest, at_hand, await bare.every_file(), await bare.every_user())
+
+    async def every_file(self) -> frozenset[str]:
+        """Return every file of the system, but for logs, what dpkg itself remembers, and bytecode of Python's."""
+        return frozenset(await self.guest.run("python3", "-c", _EVERY_FILE))
+
+    async def every_user(self) -> frozenset[str]:
+        """Return every user and group."""
+        return frozenset(await self.guest.run("cat", "/etc/passwd", "/etc/group"))
+
+    async def install(self) -> None:
+        """Install the package and wait until its service is ready."""
+        # The guest is made of packages that dpkg does not know of.
+        await self.guest.run("dpkg", "--install", "--force-depends", self.package)
+        await self.configure("10-wifi", _DROP_IN)
+        await self.restart()
+
+    async def configure(self, name: str, text: str) -> None:
+        """Write a drop-in."""
+        await self.guest.run("tee", f"/etc/device-agent/config.d/{name}.toml", given=text)
+
+    async def restart(self) -> None:
+        """Restart the service; returns when it has said READY, fails if it does not."""
+        await self.guest.run("systemctl", "reset-failed", UNIT)
+        await self.guest.run("systemctl", "restart", UNIT)
+
+    async def property(self, name: str) -> str:
+        """Return what systemd says of the service."""
+        (value,) = await self.guest.run("systemctl", "show", "--value", f"--property={name}", UNIT)
+        return value
+
+    async def wait_property(self, name: str, text: str) -> None:
+        """Wait until a property of the service holds this text."""
+        what = f"systemctl show --value --property={name} {UNIT}"
+        await self.guest.run("timeout", "90", "sh", "-c", _UNTIL.format(what=what, text=text))
+
+    async def ask(self, *arguments: str) -> dict[str, object]:
+        """Run a `device-agent` command as root and return what it says."""
+        *_, line = await self.guest.run("/usr/bin/device-agent", *arguments, "--json")
+        answer: dict[str, object] = json.loads(line)
+        return answer
+
+    async def advertisements(self) -> int:
+        """Return how many advertisements bluetoothd sends for its clients."""
+        what = ("org.bluez", "/org/bluez/hci0", "org.bluez.LEAdvertisingManager1", "ActiveInstances")
+        (told,) = await self.guest.run("busctl", "get-property", *what)
+        return int(told.removeprefix("y "))
+
+    async def journal(self, *matches: str) -> list[dict[str, str]]:
+        """Return the service's entries in the journal."""
+        lines = await self.guest.run("journalctl", "--unit", UNIT, "--output=json", "--no-pager", *matches)
+        return [json.loads(line) for line in lines]

@@ -1,0 +1,117 @@
+"""The package's life on one device, in this order: installed, used, in trouble, removed, purged."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.package.system import UNIT, System
+from tests.world.process import ProcessError
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+BUTTON = Path(__file__).parent / "press_button.py"
+
+
+async def test_installing_asks_nothing_and_the_service_gets_ready(system: System) -> None:
+    await system.install()
+    assert await system.property("ActiveState") == "active"
+    assert (await system.property("StatusText")).startswith("Ready for commands on /run/device-agent/")
+    assert await system.property("User") == "device-agent"
+    (process,) = await system.guest.run("systemctl", "show", "--value", "--property=MainPID", UNIT)
+    status = dict(
+        line.split(":\t", 1) for line in await system.guest.run("cat", f"/proc/{process}/status") if ":\t" in line
+    )
+    assert status["NoNewPrivs"] == "1"
+    assert status["Seccomp"] == "2"
+    assert {int(status[name], 16) for name in ("CapPrm", "CapEff", "CapBnd", "CapAmb")} == {0}
+    assert await system.guest.run("systemctl", "is-enabled", UNIT) == ["enabled"]
+    await system.guest.run("systemd-analyze", "security", "--no-pager", "--threshold=20", UNIT)
+
+
+async def test_the_window_opens_by_command_and_the_device_advertises(system: System) -> None:
+    assert await system.advertisements() == 0
+    opened = await system.ask("open", "--seconds", "120")
+    assert (await system.ask("status"))["running"] is True
+    assert await system.advertisements() == 1
+    assert f"window is open for 120 s, name {opened['window']['name']}" in await system.property("StatusText")  # type: ignore[index]
+    (entry,) = await system.journal("DEVICE_AGENT_EVENT=window")
+    assert (entry["DEVICE_AGENT_SECONDS"], entry["PRIORITY"]) == ("120", "6")
+    assert entry["MESSAGE"].startswith("The provisioning window is open")
+
+
+async def test_the_label_is_there_for_root_and_its_key_for_the_agent_alone(system: System) -> None:
+    assert str((await system.ask("label"))["uri"]).startswith("DPP:")
+    listing = "stat --format '%U %a %n' /var/lib/device-agent /var/lib/device-agent/*"
+    listed = await system.guest.run("sh", "-c", listing)
+    assert {line.split()[0] for line in listed} == {"device-agent"}
+    assert "device-agent 700 /var/lib/device-agent" in listed
+    assert "device-agent 600 /var/lib/device-agent/bootstrapping.pem" in listed
+
+
+async def test_the_agents_group_may_open_the_window_and_nobody_else(system: System) -> None:
+    as_nobody = ("setpriv", "--reuid", "nobody", "--clear-groups", "--regid")
+    command = ("/usr/bin/device-agent", "status", "--json")
+    (told,) = await system.guest.run(*as_nobody, "device-agent", *command)
+    assert '"running": true' in told
+    with pytest.raises(ProcessError, match="as another user"):
+        await system.guest.run(*as_nobody, "nogroup", *command)
+
+
+async def test_a_button_opens_the_window(system: System) -> None:
+    button = await system.guest.start("button", ["python3", "-c", BUTTON.read_text()])
+    await button.wait_line("/dev/input/event")
+    await system.configure("20-button", f'[button]\ninput = "{button.text[0]}"\nkey = 408\n')
+    await system.restart()
+    assert await system.advertisements() == 0
+    button.kill(signal.SIGUSR1)
+    await system.wait_property("StatusText", "window is open")
+    assert await system.advertisements() == 1
+    await system.guest.run("rm", "/etc/device-agent/config.d/20-button.toml")
+    await button.stop()
+
+
+async def test_an_agent_that_dies_or_stands_still_is_started_again(system: System) -> None:
+    await system.guest.run("mkdir", "-p", f"/run/systemd/system/{UNIT}.d")
+    text = "[Service]\nWatchdogSec=8\nRestartSec=0\n"
+    await system.guest.run("tee", f"/run/systemd/system/{UNIT}.d/test.conf", given=text)
+    await system.guest.run("systemctl", "daemon-reload")
+    await system.restart()
+    for number, restarts in (("KILL", "1"), ("STOP", "2")):
+        process = await system.property("MainPID")
+        await system.guest.run("kill", f"-{number}", process)
+        await system.wait_property("NRestarts", restarts)
+        await system.wait_property("StatusText", "Ready")
+        assert await system.property("MainPID") != process
+    await system.guest.run("rm", "-r", f"/run/systemd/system/{UNIT}.d")
+    await system.guest.run("systemctl", "daemon-reload")
+
+
+async def test_a_configuration_that_is_wrong_is_told_before_and_after(system: System) -> None:
+    await system.configure("30-typo", "window_secnods = 60\n")
+    with pytest.raises(ProcessError, match="Did you mean `window_seconds`"):
+        await system.guest.run("/usr/bin/device-agent", "check-config")
+    with pytest.raises(ProcessError):
+        await system.restart()
+    assert any(
+        "30-typo.toml: window_secnods: is not a known key" in entry["MESSAGE"] for entry in await system.journal()
+    )
+    await system.guest.run("rm", "/etc/device-agent/config.d/30-typo.toml")
+    await system.restart()
+
+
+async def test_removing_stops_the_agent_and_keeps_what_it_knows(system: System) -> None:
+    uri = (await system.ask("label"))["uri"]
+    await system.guest.run("dpkg", "--remove", "device-agent")
+    assert not [line for line in await system.guest.run("ps", "-eo", "args") if "device-agent" in line]
+    assert await system.advertisements() == 0
+    await system.install()
+    assert (await system.ask("label"))["uri"] == uri
+
+
+async def test_purging_leaves_nothing(system: System) -> None:
+    await system.guest.run("dpkg", "--purge", "device-agent")
+    left = await system.every_file() - system.files
+    assert {name for name in left if not name.startswith(("/tmp/", "/var/tmp", "/var/lib/systemd"))} == set()
+    assert await system.every_user() == system.users
+    await system.guest.run("test", "!", "-e", "/run/device-agent")
+    assert await system.guest.run("systemctl", "list-unit-files", "--no-legend", UNIT) == []
