@@ -85,11 +85,16 @@ class Process:
             child.stdin.close()
         return cls(name, child, log)
 
-    async def wait_for(self, wanted: Callable[[Event], bool], patience_s: float = _PATIENCE_S) -> Event:
-        """Return the first event, past or coming, that is wanted; ProcessError if the process ends first."""
+    async def wait_for(
+        self, wanted: Callable[[Event], bool], patience_s: float = _PATIENCE_S, after: int = 0
+    ) -> Event:
+        """Return the first event, past or coming, that is wanted; ProcessError if the process ends first.
+
+        `after` is how many events there were when the wait began to matter.
+        """
 
         def found() -> Event | None:
-            return next((event for event in self.events if wanted(event)), None)
+            return next((event for event in self.events[after:] if wanted(event)), None)
 
         try:
             async with asyncio.timeout(patience_s), self._news:
