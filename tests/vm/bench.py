@@ -6,7 +6,6 @@ await device.run()
 app = await bench.onboard(device)
 """
 
-import asyncio
 import json
 import secrets
 from dataclasses import dataclass, field
@@ -15,15 +14,13 @@ from pathlib import Path
 from device_agent.label import Label
 from device_agent.store import label_key
 from onboarding_protocol.bootstrapping import BootstrappingKey, BootstrappingUri
-from tests.vm.bluetooth import DEVICE_ADAPTER, PHONE_ADAPTER, Bluetooth
-from tests.vm.guest import Guest
+from tests.vm.bluetooth import DEVICE_ADAPTER, MTU_MAX, PHONE_ADAPTER, Bluetooth
+from tests.vm.guest import PATIENCE_S, Guest
 from tests.vm.registry import API_URL, Registry
 from tests.vm.site import INSIDE_SITE, STATION, Site
 from tests.world.process import Process
 from tests.world.world import PASSPHRASE, SSID, USER, Command
 
-PATIENCE_S = 90.0
-"""Emulated, every program starts slowly; a scenario that takes this long has failed."""
 _DEVICES = Path("/run/devices")
 _CONFIG = """\
 state = "state"
@@ -76,6 +73,12 @@ class Device:
         record: dict[str, object] = json.loads("\n".join(text))
         return record
 
+    async def identity(self) -> str:
+        """Return the device id that the registry gave it."""
+        ownership = (await self.record())["ownership"]
+        assert isinstance(ownership, dict)
+        return str(ownership["device"])
+
 
 @dataclass
 class Bench:
@@ -90,12 +93,17 @@ class Bench:
     @classmethod
     async def start(cls, guest: Guest) -> "Bench":
         """Bring everybody up. They end with the guest."""
-        async with asyncio.TaskGroup() as group:
-            bluetooth = group.create_task(Bluetooth.start(guest))
-            site = await Site.start(guest)
-            await site.open_network(SSID, PASSPHRASE)
-            registry = group.create_task(Registry.start(guest))
-        return cls(guest, bluetooth.result(), site, registry.result())
+        bluetooth = await Bluetooth.start(guest)
+        site = await Site.start(guest)
+        await site.open_home()
+        return cls(guest, bluetooth, site, await Registry.start(guest))
+
+    async def tidy(self) -> None:
+        """Undo what a scenario may have done to the world."""
+        await self.site.open_home()
+        await self.site.forget_networks()
+        if self.bluetooth.mtu != MTU_MAX:
+            await self.bluetooth.restart()
 
     async def add_device(self) -> Device:
         """Make a factory-fresh device; its agent does not run yet."""

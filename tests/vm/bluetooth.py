@@ -35,6 +35,7 @@ class Bluetooth:
     guest: Guest
     watch: Process
     daemon: Process | None = None
+    mtu: int = MTU_MAX
 
     @classmethod
     async def start(cls, guest: Guest) -> "Bluetooth":
@@ -53,6 +54,7 @@ class Bluetooth:
         """Start bluetoothd; both ends will offer this ATT_MTU."""
         file = self.guest.folder / f"main-{mtu}.conf"
         file.write_text(_MAIN_CONF.format(mtu=mtu))
+        self.mtu = mtu
         seen = len(self.watch.events)
         self.daemon = await self.guest.start("bluetoothd", [_BLUETOOTHD, "-n", "-f", file])
         await self._wait_for_adapters(seen)
@@ -69,14 +71,13 @@ class Bluetooth:
         await self.end()
         await self.begin(mtu)
 
-    @property
-    def advertised(self) -> int:
-        """How many advertisements the device's adapter sends now."""
-        told = [event for event in self.watch.events if event["event"] in {"advertising", "bluez"}]
-        counts = [e.get("count", 0) for e in told if e.get("adapter", DEVICE_ADAPTER) == DEVICE_ADAPTER]
-        last = counts[-1] if counts else 0
-        assert isinstance(last, int)
-        return last
+    async def wait_until_silent(self) -> None:
+        """Wait until the device's adapter advertises nothing."""
+        for index in range(len(self.watch.events) - 1, -1, -1):
+            event = self.watch.events[index]
+            if event["event"] == "advertising" and event["adapter"] == DEVICE_ADAPTER:
+                await self._wait(index, {**event, "count": 0})
+                return
 
     @property
     def pairings(self) -> list[Event]:

@@ -29,6 +29,7 @@ async def bench(guest: Guest) -> Bench:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def device(bench: Bench) -> AsyncIterator[Device]:
+    await bench.tidy()
     device = await bench.add_device()
     yield device
     if device.agent is not None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.vm.guest import Guest
 from tests.world.process import Process
+from tests.world.world import PASSPHRASE, SSID
 
 NAMESPACE = "site"
 INSIDE_SITE: list[str | Path] = ["ip", "netns", "exec", NAMESPACE]
@@ -52,6 +53,7 @@ class Site:
 
     guest: Guest
     access_point: Process | None = None
+    offered: str | None = None
     others: list[Process] = field(default_factory=list)
 
     @classmethod
@@ -73,17 +75,28 @@ class Site:
         file.write_text(_HOSTAPD.format(ssid=ssid, channel=channel, security=security))
         self.access_point = await self.guest.start("hostapd", [*INSIDE_SITE, "hostapd", "-t", file])
         await self.access_point.wait_line("AP-ENABLED")
+        self.offered = ssid
         if not self.others:
             leases: list[str | Path] = ["dnsmasq", "--keep-in-foreground", "--port=0", "--log-facility=-"]
             leases += [f"--interface={ACCESS_POINT}", "--dhcp-range=10.9.0.10,10.9.0.99,1h"]
             leases += ["--dhcp-leasefile=/run/leases", "--user=root", "--conf-file=/dev/null", "--no-ping"]
             self.others.append(await self.guest.start("dnsmasq", [*INSIDE_SITE, *leases]))
 
+    async def open_home(self) -> None:
+        """Let the access point offer the network that every device may use."""
+        if self.offered != SSID:
+            await self.close_network()
+            await self.open_network(SSID, PASSPHRASE)
+
     async def close_network(self) -> None:
         """Take the access point out of reach."""
         if self.access_point is not None:
             await self.access_point.stop()
-            self.access_point = None
+            self.access_point = self.offered = None
+
+    async def forget_networks(self) -> None:
+        """Let the station be as it left the factory."""
+        await self.guest.run("wpa_cli", "-i", STATION, "remove_network", "all")
 
     async def _start_station(self) -> None:
         folder = self.guest.folder
