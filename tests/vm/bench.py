@@ -22,6 +22,8 @@ from tests.world.process import Process
 from tests.world.world import PASSPHRASE, SSID, USER, Command
 
 _DEVICES = Path("/run/devices")
+_PATIENT = ("--request-timeout", "90", "--connect-timeout", "60", "--scan-timeout", "60", "--contact-timeout", "120")
+"""Emulated, a password's hash alone takes seconds."""
 _CONFIG = """\
 state = "state"
 serial = "{serial}"
@@ -131,8 +133,8 @@ class Bench:
         file.write_text("".join(f"{passphrase}\n" for passphrase in passphrases))
         wifi: Command = ["--wifi", ssid, "--wifi-password-file", file, "--adapter", PHONE_ADAPTER]
         account: Command = ["--api", API_URL, "--user", USER, "--password-file", self.registry.password_file]
-        command: Command = ["app-sim", "onboard", "--label", device.label, *account, *wifi, "--json", *arguments]
-        return await self.guest.start(f"app-{device.serial}", [*INSIDE_SITE, *command])
+        command: Command = ["app-sim", "onboard", "--label", device.label, *account, *wifi, "--json"]
+        return await self.guest.start(f"app-{device.serial}", [*INSIDE_SITE, *command, *_PATIENT, *arguments])
 
     async def onboard(
         self,
@@ -143,5 +145,5 @@ class Bench:
     ) -> Process:
         """Run `app-sim onboard --json` to its end."""
         app = await self.begin_onboarding(device, *arguments, passphrases=passphrases, ssid=ssid)
-        await app.finish(PATIENCE_S)
+        await app.finish(2 * PATIENCE_S)
         return app

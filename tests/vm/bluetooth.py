@@ -24,7 +24,7 @@ ExchangeMTU = {mtu}
 AutoEnable = true
 """
 MTU_MAX = 517
-_CONTROLLER_TRIES = 3
+_CONTROLLER_TRIES, _CONTROLLER_PATIENCE_S = 5, 20.0
 """On a busy host a new controller may not answer the kernel's first command within its two seconds."""
 
 
@@ -45,6 +45,7 @@ class Bluetooth:
         watch = await guest.start("watch", ["python3", INSIDE / "watch_bluez.py"])
         await watch.wait_event("watching")
         bluetooth = cls(guest, watch)
+        await bluetooth._start_daemon(MTU_MAX)
         await bluetooth._start_controllers()
         repeater: list[str | Path] = ["python3", INSIDE / "repeat_advertisements.py", PHONE_ADAPTER]
         await guest.start("repeat-advertisements", repeater)
@@ -52,11 +53,8 @@ class Bluetooth:
 
     async def begin(self, mtu: int = MTU_MAX) -> None:
         """Start bluetoothd; both ends will offer this ATT_MTU."""
-        file = self.guest.folder / f"main-{mtu}.conf"
-        file.write_text(_MAIN_CONF.format(mtu=mtu))
-        self.mtu = mtu
         seen = len(self.watch.events)
-        self.daemon = await self.guest.start("bluetoothd", [_BLUETOOTHD, "-n", "-f", file])
+        await self._start_daemon(mtu)
         await self._wait_for_adapters(seen)
 
     async def end(self) -> None:
@@ -88,14 +86,19 @@ class Bluetooth:
             if event["event"] == "pairing" or event.get("paired") is True or event.get("bonded") is True
         ]
 
+    async def _start_daemon(self, mtu: int) -> None:
+        file = self.guest.folder / f"main-{mtu}.conf"
+        file.write_text(_MAIN_CONF.format(mtu=mtu))
+        self.mtu = mtu
+        self.daemon = await self.guest.start("bluetoothd", [_BLUETOOTHD, "-n", "-f", file])
+        await self._wait(0, {"event": "bluez", "present": True})
+
     async def _start_controllers(self) -> None:
         for tries_left in range(_CONTROLLER_TRIES - 1, -1, -1):
+            seen = len(self.watch.events)
             controllers = await self.guest.start("btvirt", ["btvirt", "-l2", "-L"])
             try:
-                if self.daemon is None:
-                    await self.begin()
-                else:
-                    await self._wait_for_adapters(0)
+                await self._wait_for_adapters(seen)
             except ProcessError:
                 if not tries_left:
                     raise
@@ -105,7 +108,7 @@ class Bluetooth:
 
     async def _wait_for_adapters(self, seen: int) -> None:
         for adapter in (DEVICE_ADAPTER, PHONE_ADAPTER):
-            await self._wait(seen, {"event": "adapter", "adapter": adapter, "powered": True})
+            await self._wait(seen, {"event": "adapter", "adapter": adapter, "powered": True}, _CONTROLLER_PATIENCE_S)
 
-    async def _wait(self, seen: int, wanted: Event) -> None:
-        await self.watch.wait_for(lambda event: wanted.items() <= event.items(), after=seen)
+    async def _wait(self, seen: int, wanted: Event, patience_s: float | None = None) -> None:
+        await self.watch.wait_for(lambda event: wanted.items() <= event.items(), patience_s, seen)
