@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncGenerator, Iterator
 
 from bleak import BleakClient, BleakScanner
+from bleak.args.bluez import BlueZClientArgs, BlueZScannerArgs
 from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.backends.device import BLEDevice
 from bleak.exc import BleakError
@@ -26,17 +27,19 @@ _STACK_FAULTS = (BleakError, OSError, EOFError)
 
 
 class Central:
-    """This machine's Bluetooth; which bus and controller is the system's choice."""
+    """This machine's Bluetooth; which bus is the system's choice, and which controller unless one is named."""
 
-    def __init__(self, scan_s: float, connect_s: float) -> None:
+    def __init__(self, scan_s: float, connect_s: float, adapter: str | None = None) -> None:
         self._scan_s = scan_s
         self._connect_s = connect_s
+        self._for_scanner: BlueZScannerArgs = {} if adapter is None else {"adapter": adapter}
+        self._for_client: BlueZClientArgs = {} if adapter is None else {"adapter": adapter}
         self._seen: dict[str, BLEDevice] = {}
 
     async def sightings(self) -> AsyncGenerator[Sighting]:
         """Yield what is advertised with our service, until closed; a device comes again with each advertisement."""
         with _scanning():
-            async with BleakScanner(service_uuids=[SERVICE_UUID]) as scanner:
+            async with BleakScanner(service_uuids=[SERVICE_UUID], bluez=self._for_scanner) as scanner:
                 async for device, advertisement in scanner.advertisement_data():
                     if SERVICE_UUID in advertisement.service_uuids and advertisement.local_name:
                         self._seen[device.address] = device
@@ -55,7 +58,7 @@ class Central:
 
     async def connect(self, sighting: Sighting) -> "CentralLink":
         """Connect and subscribe; LinkFailedError if that does not work."""
-        link = CentralLink(self._seen[sighting.address], self._connect_s)
+        link = CentralLink(self._seen[sighting.address], self._connect_s, self._for_client)
         try:
             async with asyncio.timeout(self._connect_s):
                 await link.open()
@@ -71,8 +74,8 @@ class Central:
 class CentralLink:
     """One connection; build it with `Central.connect`."""
 
-    def __init__(self, device: BLEDevice, connect_s: float) -> None:
-        self._client = BleakClient(device, self._on_disconnect, services=[SERVICE_UUID], timeout=connect_s)
+    def __init__(self, device: BLEDevice, connect_s: float, bluez: BlueZClientArgs) -> None:
+        self._client = BleakClient(device, self._on_disconnect, services=[SERVICE_UUID], timeout=connect_s, bluez=bluez)
         self._received: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._mtu = 0
 

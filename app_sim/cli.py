@@ -91,6 +91,9 @@ def _account_options(command: Command) -> Command:
     return command
 
 
+_adapter_option = _option("--adapter", metavar="NAME", help="Bluetooth adapter, as hci1; else the system's choice.")
+
+
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Stand in for the phone: find a device by its label, register it, give it Wi-Fi."""
@@ -102,11 +105,13 @@ main.add_command(easy_connect)
 @main.command()
 @_option("--seconds", type=_SECONDS, default=10.0, show_default=True, help="How long to listen.")
 @_option("--label", metavar="PICTURE_OR_DPP_URI", help="Mark the device with this label.")
+@_adapter_option
 @_json_option
-def scan(seconds: float, label: str | None, as_json: bool) -> None:
+def scan(seconds: float, label: str | None, adapter: str | None, as_json: bool) -> None:
     """Show the devices that offer to be onboarded."""
     wanted = None if label is None else read_label(label).key.name
-    asyncio.run(_scan(Central(scan_s=seconds, connect_s=config.CONNECT_S), seconds, wanted, as_json))
+    central = Central(scan_s=seconds, connect_s=config.CONNECT_S, adapter=adapter)
+    asyncio.run(_scan(central, seconds, wanted, as_json))
 
 
 @main.command(name="onboard")
@@ -119,6 +124,7 @@ def scan(seconds: float, label: str | None, as_json: bool) -> None:
 @_option("--request-timeout", type=_SECONDS, default=config.REQUEST_S, show_default=True, help="Per API request, s.")
 @_option("--contact-timeout", type=_SECONDS, default=config.CONTACT_S, show_default=True, help="For first contact, s.")
 @_option("--timeout", type=_SECONDS, help="For all of it, s; without it, each wait has its own limit only.")
+@_adapter_option
 @_json_option
 def onboard_command(
     label: str,
@@ -132,6 +138,7 @@ def onboard_command(
     request_timeout: float,
     contact_timeout: float,
     timeout: float | None,
+    adapter: str | None,
     as_json: bool,
 ) -> None:
     """Onboard the device with this label: register it, give it Wi-Fi, wait until it is connected."""
@@ -140,7 +147,8 @@ def onboard_command(
     choice = Wifi(wifi, read_passphrases(wifi_password_file), _terminal())
     account = Account(api, user, read_password(password_file, user, ask=sys.stdin.isatty()))
     patience = Patience(scan_timeout, connect_timeout, request_timeout, contact_timeout)
-    outcome = asyncio.run(_in_time(_onboard(label, choice, account, patience, as_json), timeout))
+    radio = Central(scan_timeout, connect_timeout, adapter)
+    outcome = asyncio.run(_in_time(_onboard(label, radio, choice, account, patience, as_json), timeout))
     _show_outcome(outcome, as_json)
 
 
@@ -162,9 +170,10 @@ def status(
         click.echo(shown(f"{view.id}: {view.state.value}, {device}"))
 
 
-async def _onboard(label: str, choice: Wifi, account: Account, patience: Patience, as_json: bool) -> Outcome:
+async def _onboard(
+    label: str, radio: Central, choice: Wifi, account: Account, patience: Patience, as_json: bool
+) -> Outcome:
     view = JsonLines(sys.stdout) if as_json else Lines(Console(highlight=False))
-    radio = Central(patience.scan_s, patience.connect_s)
     async with (
         ApiClient(account.api, patience.request_s) as api,
         Phone(radio, api, choice, Progress(view, time.monotonic), account, patience) as phone,

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from tests.vm.bench import Bench, Device
 from tests.vm.guest import Guest
 from tests.vm.image import build
 from tests.vm.recipe import SUITES, recipe
@@ -19,3 +20,17 @@ async def guest(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
     image = build(recipe(request.config.getoption("--suite", "bookworm")))
     async with Guest.boot(image, tmp_path_factory.mktemp("guest")) as guest:
         yield guest
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def bench(guest: Guest) -> Bench:
+    return await Bench.start(guest)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def device(bench: Bench) -> AsyncIterator[Device]:
+    await bench.tidy()
+    device = await bench.add_device()
+    yield device
+    if device.agent is not None:
+        assert await device.agent.stop() == 0, device.agent.story

@@ -13,7 +13,8 @@ from tests.vm.machine import command
 from tests.vm.project import pack_project
 from tests.world.process import Process, ProcessError
 
-BOOT_PATIENCE_S = 120.0
+PATIENCE_S = 120.0
+"""Emulated, on a busy machine, every program starts slowly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +57,19 @@ class Guest:
         log = self.folder / f"{name}.log"
         log.touch()
         child = await self.channel.start([str(argument) for argument in arguments], log, environment or {}, given)
-        return Process(name, child, log)
+        return Process(name, child, log, PATIENCE_S)
 
     async def run(self, *arguments: str | Path, given: str | None = None) -> list[str]:
         """Run a program in the guest to its end and return its lines; ProcessError unless it succeeds."""
         process = await self.start(Path(arguments[0]).name, list(arguments), given=given)
-        if await process.finish(BOOT_PATIENCE_S) != 0:
+        if await process.finish(PATIENCE_S) != 0:
             raise ProcessError(f"{' '.join(map(str, arguments))} failed in the guest\n{process.story}")
         return process.text
 
 
 async def _connected(machine: Process, socket: Path) -> Channel:
     with suppress(TimeoutError):
-        async with asyncio.timeout(BOOT_PATIENCE_S):
+        async with asyncio.timeout(PATIENCE_S):
             while machine.returncode is None:
                 with suppress(FileNotFoundError, ConnectionRefusedError):
                     return await Channel.connect(socket)
@@ -78,7 +79,7 @@ async def _connected(machine: Process, socket: Path) -> Channel:
 
 async def _ready(channel: Channel, console: Path) -> float:
     try:
-        async with asyncio.timeout(BOOT_PATIENCE_S):
+        async with asyncio.timeout(PATIENCE_S):
             return await channel.ready()
     except (TimeoutError, asyncio.CancelledError) as error:
         if isinstance(error, asyncio.CancelledError) and (task := asyncio.current_task()) and task.cancelling():

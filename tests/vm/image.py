@@ -105,6 +105,12 @@ def _older_than_the_newest(image: Image, kept: int = 3) -> list[Path]:
 def _configure(tree: Path) -> None:
     for folder in ("dev", "proc", "sys", "run", "tmp", "root", "opt", "var/lib", "var/log"):
         (tree / folder).mkdir(parents=True, exist_ok=True)
+    for name, target in (("run", "../run"), ("lock", "../run/lock")):
+        link = tree / "var" / name
+        if link.is_dir() and not link.is_symlink():
+            shutil.rmtree(link)
+        if not link.is_symlink():
+            link.symlink_to(target)
     for name, text in _FILES.items():
         (tree / name).write_text(text)
     shutil.rmtree(tree / "boot", ignore_errors=True)

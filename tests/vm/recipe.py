@@ -23,8 +23,9 @@ class Suite:
 
 SUITES = {suite.name: suite for suite in (Suite("bookworm", "3.11"), Suite("trixie", "3.13"))}
 PACKAGES = (
-    "base-files", "bluez", "bluez-test-tools", "busybox", "coreutils", "dash", "dbus", "dnsmasq-base", "hostapd",
-    "iproute2", "iw", "kmod", "libc-bin", "libstdc++6", "mosquitto", "procps", "python3", "util-linux", "wpasupplicant",
+    "base-files", "bluez", "bluez-test-tools", "busybox", "coreutils", "dash", "dbus", "dnsmasq-base", "grep",
+    "hostapd", "iproute2", "iw", "kmod", "libc-bin", "libstdc++6", "mosquitto", "procps", "python3", "util-linux",
+    "wpasupplicant",
 )  # fmt: skip
 FLAVOURS = {
     "plain": (),

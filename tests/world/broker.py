@@ -14,7 +14,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 LISTENER = "onboarding-listener"
 _CONFIG = """\
-listener {port} 127.0.0.1
+listener {port} {address}
 cafile {folder}/trusted.pem
 certfile {folder}/broker.pem
 keyfile {folder}/broker.key
@@ -47,18 +47,19 @@ def program() -> str:
 class BrokerFiles:
     """The broker's own authority, its server certificate, and a client certificate for the API's listener."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, address: str = "127.0.0.1") -> None:
         self.folder = folder
         self.port = port
+        self.address = address
         self._authority_key = ec.generate_private_key(ec.SECP256R1())
         folder.mkdir(parents=True)
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Broker CA")])
         self._authority = self._sign(name, self._authority_key, is_authority=True)
         self._write("ca.pem", self._authority)
-        self._issue("broker", "127.0.0.1", ExtendedKeyUsageOID.SERVER_AUTH)
+        self._issue("broker", address, ExtendedKeyUsageOID.SERVER_AUTH)
         self._issue("listener", LISTENER, ExtendedKeyUsageOID.CLIENT_AUTH)
         user = "root" if os.geteuid() == 0 else "mosquitto"  # ignored by Mosquitto unless it starts as root
-        (folder / "mosquitto.conf").write_text(_CONFIG.format(port=port, folder=folder, user=user))
+        (folder / "mosquitto.conf").write_text(_CONFIG.format(port=port, address=address, folder=folder, user=user))
         (folder / "acl").write_text(_ACL)
         self.trust("")
 
@@ -75,7 +76,7 @@ class BrokerFiles:
     @property
     def url(self) -> str:
         """Where devices connect."""
-        return f"mqtts://127.0.0.1:{self.port}"
+        return f"mqtts://{self.address}:{self.port}"
 
     def trust(self, authorities: str) -> None:
         """Accept clients of these authorities (PEM), besides the API's listener."""
@@ -109,7 +110,7 @@ class BrokerFiles:
             .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
         )
         if usage is not None:
-            address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+            address = x509.IPAddress(ipaddress.ip_address(self.address))
             builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
             builder = builder.add_extension(x509.SubjectAlternativeName([address]), critical=False)
         return builder.sign(self._authority_key, hashes.SHA256())

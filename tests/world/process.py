@@ -49,8 +49,9 @@ def _die_with_parent() -> None:
 class Process:
     """A running program that writes JSON lines on standard output; standard error goes to a file."""
 
-    def __init__(self, name: str, child: Child, log: Path) -> None:
+    def __init__(self, name: str, child: Child, log: Path, patience_s: float = _PATIENCE_S) -> None:
         self.name = name
+        self._patience_s = patience_s
         self.log = log
         self.events: list[Event] = []
         self.text: list[str] = []
@@ -85,14 +86,17 @@ class Process:
             child.stdin.close()
         return cls(name, child, log)
 
-    async def wait_for(self, wanted: Callable[[Event], bool], patience_s: float = _PATIENCE_S) -> Event:
-        """Return the first event, past or coming, that is wanted; ProcessError if the process ends first."""
+    async def wait_for(self, wanted: Callable[[Event], bool], patience_s: float | None = None, after: int = 0) -> Event:
+        """Return the first event, past or coming, that is wanted; ProcessError if the process ends first.
+
+        `after` is how many events there were when the wait began to matter.
+        """
 
         def found() -> Event | None:
-            return next((event for event in self.events if wanted(event)), None)
+            return next((event for event in self.events[after:] if wanted(event)), None)
 
         try:
-            async with asyncio.timeout(patience_s), self._news:
+            async with asyncio.timeout(patience_s or self._patience_s), self._news:
                 await self._news.wait_for(lambda: found() is not None or self.ended)
         except TimeoutError as error:
             raise ProcessError(f"{self.name} did not say what was awaited\n{self.story}") from error
@@ -104,13 +108,13 @@ class Process:
         """Return the first event of that name with these facts."""
         return await self.wait_for(lambda event: {"event": name, **facts}.items() <= event.items())
 
-    async def wait_line(self, text: str, patience_s: float = _PATIENCE_S) -> None:
+    async def wait_line(self, text: str, patience_s: float | None = None) -> None:
         """Wait until a line holds this text; ProcessError if the process ends first."""
 
         def said() -> bool:
             return any(text in line for line in self.text)
 
-        async with asyncio.timeout(patience_s), self._news:
+        async with asyncio.timeout(patience_s or self._patience_s), self._news:
             await self._news.wait_for(lambda: said() or self.ended)
         if not said():
             raise ProcessError(f"{self.name} ended without saying {text!r}\n{self.story}")
