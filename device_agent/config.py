@@ -24,6 +24,8 @@ WINDOW_SECONDS_MAX = 900
 LONG_PRESS_SECONDS_MIN = 5
 """Nobody resets a device by leaning on it."""
 HOOK_SECONDS_MAX = 60
+WIFI_SECONDS_MAX = 120
+"""A phone gives up before that, whatever the network does."""
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=TEXT_MAX_CHARACTERS)]
 Program = Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
 """An absolute path and its arguments; no shell reads them."""
@@ -77,9 +79,18 @@ class PeripheralChoice(StrEnum):
 class WifiConfig:
     """Which Wi-Fi backend, and its options."""
 
-    backend: str = "simulated"
+    backend: str = "auto"
+    """`auto`, `networkmanager`, `wpa_supplicant` or `simulated`. `auto` takes what runs."""
     networks: Path | None = None
-    """For `simulated`: the file that says which networks there are."""
+    """For `simulated`, and `auto` means that if it is set: the file that says which networks there are."""
+    interface: str | None = None
+    """Network interface; None takes the first that does Wi-Fi."""
+    control: Path = Path("/run/wpa_supplicant")
+    """Directory of wpa_supplicant's control sockets."""
+    join_seconds: Annotated[int, msgspec.Meta(ge=1, le=WIFI_SECONDS_MAX)] = 25
+    """How long a network may take to let us in."""
+    address_seconds: Annotated[int, msgspec.Meta(ge=1, le=WIFI_SECONDS_MAX)] = 20
+    """How long the network may then take to give an address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,7 +57,7 @@ class Connectivity:
         ownership = self._store.record.ownership
         if joined.status is not Status.OK or ownership is None:
             self.endpoint = EndpointStatus(EndpointResult.UNTRIED)
-            tell(_status(profile, joined, self.endpoint))
+            tell(_status(profile, joined, EndpointStatus(EndpointResult.UNTRIED, joined.reason)))
             if joined.status is Status.OK:
                 await asyncio.Event().wait()  # joined, and there is no endpoint to connect to
             return False

@@ -32,6 +32,34 @@ class Ownership:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WifiAccess:
+    """A Connector, and what it is worth nothing without: they came together and are kept together."""
+
+    connector: str = field(repr=False)
+    """Compact JWS, verified."""
+    key: bytes = field(repr=False)
+    """The private network access key, DER (SEC 1)."""
+    signing_key: bytes
+    """What other devices' Connectors are checked with, DER SubjectPublicKeyInfo."""
+    expiry: int | None = None
+    """Seconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WifiEnterprise:
+    """How to join with EAP-TLS."""
+
+    authority: bytes | None = None
+    """Certificate of the authority that vouches for the network's server, DER."""
+    server_name: str | None = None
+    """What the server's certificate must be for."""
+    certificates: tuple[bytes, ...] = ()
+    """The station's, DER, its own first; none means the device's operational certificate."""
+    key: bytes | None = field(default=None, repr=False)
+    """The key of the first of them, DER (SEC 1)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WifiProfile:
     """The network to join."""
 
@@ -39,6 +67,8 @@ class WifiProfile:
     akm: Akm
     passphrase: str | None = field(default=None, repr=False)
     psk: bytes | None = field(default=None, repr=False)
+    access: WifiAccess | None = None
+    enterprise: WifiEnterprise | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

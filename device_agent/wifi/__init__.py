@@ -9,6 +9,8 @@ from device_agent.record import WifiProfile
 from onboarding_protocol.dpp import Status
 from onboarding_protocol.members import HeardNetwork
 
+BACKENDS = ("auto", "networkmanager", "wpa_supplicant", "simulated")
+
 
 @dataclass(frozen=True, slots=True)
 class JoinResult:
@@ -18,6 +20,18 @@ class JoinResult:
     """OK, AUTH_FAILURE for a wrong password, NO_AP if no such network is heard."""
     channels: str | None = None
     """Operating class and channels that were scanned, as `81/1,6`."""
+    reason: str | None = None
+    """What the standard has no status for, machine-readable: `no-address`, `timed-out`, `refused-17`."""
+
+
+@dataclass(frozen=True, slots=True)
+class StationIdentity:
+    """The files an enterprise network is joined with: paths, or URIs of keys in hardware."""
+
+    name: str
+    certificate: str
+    key: str
+    authority: str | None = None
 
 
 class Wifi(Protocol):
@@ -26,20 +40,26 @@ class Wifi(Protocol):
     async def scan(self) -> tuple[HeardNetwork, ...]:
         """Return the networks heard now, strongest first."""
 
-    async def join(self, profile: WifiProfile) -> JoinResult:
-        """Join and stay joined; networks joined before are kept if this one fails."""
+    async def join(self, profile: WifiProfile, identity: StationIdentity | None = None) -> JoinResult:
+        """Join and stay joined; networks joined before are kept if this one fails.
+
+        Joining what is joined already disturbs nothing. `identity` is for an enterprise network.
+        """
 
 
 def open_wifi(config: WifiConfig) -> Wifi:
     """Return the backend that the configuration names."""
+    from device_agent.wifi.chosen import ChosenWifi
     from device_agent.wifi.simulated import SimulatedWifi
 
-    if config.backend != "simulated":
+    if config.backend not in BACKENDS:
         raise ConfigurationFileError(
-            f"there is no Wi-Fi backend {config.backend!r}", 'Set wifi.backend to "simulated".'
+            f"there is no Wi-Fi backend {config.backend!r}", f"Set wifi.backend to one of {', '.join(BACKENDS)}."
         )
-    if config.networks is None:
+    if config.backend == "simulated" and config.networks is None:
         raise ConfigurationFileError(
             "the simulated Wi-Fi has no networks", "Set wifi.networks to a file that lists them."
         )
-    return SimulatedWifi(config.networks)
+    if config.networks is not None and config.backend in ("auto", "simulated"):
+        return SimulatedWifi(config.networks)
+    return ChosenWifi(config)

@@ -22,8 +22,9 @@ import msgspec
 
 from device_agent.errors import WifiError
 from device_agent.record import WifiProfile
-from device_agent.wifi import JoinResult
+from device_agent.wifi import JoinResult, StationIdentity
 from onboarding_protocol.dpp import Status
+from onboarding_protocol.dpp.credential import PSK_OCTETS
 from onboarding_protocol.members import HeardNetwork
 
 SCANNED_CHANNELS = "81/1,6,11"
@@ -52,7 +53,7 @@ class SimulatedWifi:
         heard = (HeardNetwork(ap.ssid.encode(), ap.rssi, ap.akm) for ap in self._access_points())
         return tuple(sorted(heard, key=lambda network: -network.rssi))
 
-    async def join(self, profile: WifiProfile) -> JoinResult:
+    async def join(self, profile: WifiProfile, identity: StationIdentity | None = None) -> JoinResult:  # noqa: ARG002
         """Try the access point of that name."""
         found = [ap for ap in self._access_points() if ap.ssid.encode() == profile.ssid]
         if not found:
@@ -80,4 +81,4 @@ def _secret_of_access_point(access_point: AccessPoint, profile: WifiProfile) -> 
     passphrase = (access_point.passphrase or "").encode()
     if profile.psk is None:
         return passphrase
-    return hashlib.pbkdf2_hmac("sha1", passphrase, profile.ssid, 4096)  # IEEE 802.11 annex J.4
+    return hashlib.pbkdf2_hmac("sha1", passphrase, profile.ssid, 4096, PSK_OCTETS)  # IEEE 802.11 annex J.4

@@ -51,6 +51,8 @@ def test_paths_count_from_the_files_folder(tmp_path: Path) -> None:
         "wifi = 1",
         "[wifi]\nnetworks = 1",
         "[wifi]\nbackend = []",
+        "[wifi]\njoin_seconds = 0",
+        "[wifi]\naddress_seconds = 3600",
         f"a = {'[' * 2000}",
     ],
 )

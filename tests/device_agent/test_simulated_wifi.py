@@ -49,7 +49,7 @@ async def test_a_scan_hears_the_strongest_first(networks: Path) -> None:
         (profile("Atlantis", "correct horse battery"), Status.NO_AP, SCANNED_CHANNELS),
         (profile("Home", psk=bytes(32)), Status.AUTH_FAILURE, "81/6"),
         (
-            profile("Home", psk=hashlib.pbkdf2_hmac("sha1", b"correct horse battery", b"Home", 4096)),
+            profile("Home", psk=hashlib.pbkdf2_hmac("sha1", b"correct horse battery", b"Home", 4096, 32)),
             Status.OK,
             "81/6",
         ),

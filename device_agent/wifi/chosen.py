@@ -1,0 +1,47 @@
+"""The backend that fits what runs, chosen when it is first needed and again after it has failed.
+
+At boot the agent may be there before NetworkManager or wpa_supplicant.
+"""
+
+from device_agent.config import WifiConfig
+from device_agent.errors import WifiError
+from device_agent.record import WifiProfile
+from device_agent.wifi import JoinResult, StationIdentity, Wifi
+from device_agent.wifi.wpa_supplicant import Patience, WpaSupplicantWifi, control_of
+from onboarding_protocol.members import HeardNetwork
+
+
+class ChosenWifi:
+    """NetworkManager if it manages the interface, else a wpa_supplicant with a control socket."""
+
+    def __init__(self, config: WifiConfig) -> None:
+        self._config = config
+        self._backend: Wifi | None = None
+
+    async def scan(self) -> tuple[HeardNetwork, ...]:
+        """Return the networks heard now, strongest first."""
+        backend = await self._chosen()
+        try:
+            return await backend.scan()
+        except WifiError:
+            self._backend = None
+            raise
+
+    async def join(self, profile: WifiProfile, identity: StationIdentity | None = None) -> JoinResult:
+        """Join and stay joined."""
+        backend = await self._chosen()
+        try:
+            return await backend.join(profile, identity)
+        except WifiError:
+            self._backend = None
+            raise
+
+    async def _chosen(self) -> Wifi:
+        if self._backend is None:
+            self._backend = await self._choose()
+        return self._backend
+
+    async def _choose(self) -> Wifi:
+        config = self._config
+        patience = Patience(config.join_seconds, config.address_seconds)
+        return WpaSupplicantWifi(control_of(config.control, config.interface), patience)
