@@ -14,6 +14,7 @@ from dataclasses import replace
 from device_agent import endpoint
 from device_agent.errors import AgentError
 from device_agent.record import Ownership, Record, WifiProfile
+from device_agent.station import station_identity
 from device_agent.store import Store
 from device_agent.wifi import JoinResult, Wifi
 from onboarding_protocol.dpp import ConnectionStatus, Status
@@ -98,7 +99,7 @@ class Connectivity:
 
     async def _try(self, profile: WifiProfile) -> JoinResult:
         try:
-            return await self._wifi.join(profile)
+            return await self._wifi.join(profile, station_identity(self._store, profile))
         except AgentError as error:
             _log.error("Wi-Fi failed: %s. %s", error, error.remedy)
             return JoinResult(Status.CONFIGURE_FAILURE)

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 from device_agent import trust
 from device_agent.errors import StateError
-from device_agent.record import Record, WifiProfile
+from device_agent.profile import choose_profile
+from device_agent.record import Record
 from device_agent.statement import Particulars, make_request
 from device_agent.store import Store
 from onboarding_protocol.assignment import AssignmentError
@@ -27,6 +28,7 @@ from onboarding_protocol.dpp import (
     ConnectionStatus,
     ConnectionStatusResult,
     DropReason,
+    EnrolleeRequest,
     Event,
     ExchangeFailed,
     MessageDropped,
@@ -81,6 +83,7 @@ class Enrollee:
         self._heard = heard
         self._connection = self._no_exchange()
         self._label_hints = 0
+        self._request: EnrolleeRequest | None = None
 
     @property
     def authenticated(self) -> bool:
@@ -123,13 +126,12 @@ class Enrollee:
                 self._label_hints = 0
                 return [Begun(), Say(self._connection.send(event.answer(Capability.ENROLLEE), now))]
             case AuthenticationConfirm(nonce) if self._connection.state is State.AUTHENTICATED:
-                request = make_request(self._store, self._particulars, nonce, self._heard())
-                return [Say(self._connection.send(ConfigurationRequest(request), now))]
+                self._request = make_request(self._store, self._particulars, nonce, self._heard())
+                return [Say(self._connection.send(ConfigurationRequest(self._request), now))]
             case ConfigurationResponse() if self._connection.state is State.CONFIGURED:
                 return self._configure(event, now)
-            case ConfigurationResponse(Status.CSR_NEEDED):
-                self._connection = self._no_exchange()
-                return [Failed("the configurator offers an enterprise network, which this device cannot join")]
+            case ConfigurationResponse(Status.CSR_NEEDED) if self._connection.state is State.AUTHENTICATED:
+                return self._ask_for_certificate(now)
             case ComebackDue():
                 return [Say(self._connection.send(ComebackRequest(), now))]
             case MessageDropped(DropReason.NOT_MY_LABEL) if self._label_hints < LABEL_HINTS_MAX:
@@ -142,25 +144,33 @@ class Enrollee:
 
     def _configure(self, response: ConfigurationResponse, now: float) -> list[Outcome]:
         try:
-            chosen = _choose(response.objects)
+            profile = choose_profile(
+                response.objects,
+                self._connection,
+                self._store.operational_key.public_key(),
+                self._store.record.clock_floor,
+            )
             grant = _grant(response.objects)
             record, issued_at = self._accept(grant)
         except AssignmentError as error:
             return self._reject(error.reason, str(error), response, now)
         except RemoteProtocolError as error:
             return self._reject("configuration-malformed", str(error), response, now)
-        profile = WifiProfile(
-            ssid=chosen.ssid,
-            akm=chosen.credential.akm,
-            passphrase=chosen.credential.passphrase,
-            psk=chosen.credential.psk,
-        )
         self._store.save(replace(record, wifi=(profile, *record.wifi[-1:])))
         result = ConfigurationResult(status_follows=response.wants_status)
         return [
             Say(self._connection.send(result, now)),
             Configured(foreign=grant is None and record.ownership is None, issued_at=issued_at),
         ]
+
+    def _ask_for_certificate(self, now: float) -> list[Outcome]:
+        request = self._request
+        if request is None or request.signing_request is not None:
+            self._connection = self._no_exchange()
+            return [Failed("the configurator asks for a signing request that it has")]
+        signing_request = self._connection.signing_request(request.name)
+        self._request = replace(request, signing_request=signing_request)
+        return [Say(self._connection.send(ConfigurationRequest(self._request), now))]
 
     def _accept(self, grant: Grant | None) -> tuple[Record, int | None]:
         record = self._store.record
@@ -177,14 +187,6 @@ class Enrollee:
         member = EndpointStatus(EndpointResult.UNTRIED, reason).to_members()
         outcomes += self.report(ConnectionStatus(Status.CONFIG_REJECTED, members=member), now)
         return [*outcomes, Failed(sentence)]
-
-
-def _choose(objects: tuple[ConfigurationObject, ...]) -> ConfigurationObject:
-    for item in objects:
-        credential = item.credential
-        if credential.akm.takes_passphrase and (credential.passphrase or credential.psk):
-            return item
-    raise RemoteProtocolError("no network in the configuration can be joined with a passphrase")
 
 
 def _grant(objects: tuple[ConfigurationObject, ...]) -> Grant | None:

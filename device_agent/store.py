@@ -26,6 +26,8 @@ from device_agent.record import Ownership, Record
 _BOOTSTRAPPING = "bootstrapping"
 _RECORD = "record.json"
 _CERTIFICATE = "certificate.pem"
+STATION_FILES = ("wifi-authority.pem", "wifi-certificate.pem", "wifi-key.pem")
+"""What the program that joins an enterprise network reads."""
 _START_OVER = "Restore it from a backup, or start over with `device-agent reset --yes`."
 
 
@@ -74,10 +76,14 @@ class Store:
     def tls_identity(self, ownership: Ownership) -> TlsIdentity:
         """Return what the device shows in a TLS handshake."""
         chain = "".join(map(ssl.DER_cert_to_PEM_cert, ownership.certificates)).encode("ascii")
-        if self._directory.read(_CERTIFICATE) != chain:
-            self._directory.write(_CERTIFICATE, chain)
         key = self._keys.tls_key(_operational(self.record.resets))
-        return TlsIdentity(self._directory.path / _CERTIFICATE, key)
+        return TlsIdentity(self.place(_CERTIFICATE, chain), key)
+
+    def place(self, name: str, content: bytes) -> Path:
+        """Write a file that another program reads, derived from the record; return its path."""
+        if self._directory.read(name) != content:
+            self._directory.write(name, content)
+        return self._directory.path / name
 
     def remember_nonce(self, nonce: bytes, kept: int) -> None:
         """Note a challenge before the request that answers it leaves the device."""
@@ -110,6 +116,7 @@ class Store:
         kept = _operational(self.record.resets)
         self._keys.remove([name for name in self._keys.names() if name.startswith(_operational("")) and name != kept])
         self._directory.remove([] if self.record.ownership else [_CERTIFICATE])
+        self._directory.remove([] if any(wifi.enterprise for wifi in self.record.wifi) else STATION_FILES)
 
 
 def label_key(directory: Path, keys: KeysConfig | None = None) -> ec.EllipticCurvePrivateKey:

@@ -140,6 +140,11 @@ class Connection:
         return self._running.established.peer_protocol_key
 
     @property
+    def protocol_key(self) -> ec.EllipticCurvePrivateKey:
+        """This end's protocol key: what an enrollee's enterprise certificate is for."""
+        return self._running.established.protocol_key
+
+    @property
     def version(self) -> int:
         """The lower of the two ends' protocol versions."""
         return self._running.version

@@ -131,7 +131,7 @@ def test_somebody_else_is_told_to_run_it_as_its_user(command: Command, tmp_path:
 
 
 def test_a_wifi_that_is_not_configured_is_told(command: Command, config: Path) -> None:
-    config.write_text('state = "state"\n')
+    config.write_text('state = "state"\n[wifi]\nbackend = "simulated"\n')
     assert "wifi.networks" in complaint(command("run"))
 
 

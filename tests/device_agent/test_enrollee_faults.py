@@ -17,6 +17,7 @@ from onboarding_protocol.dpp import (
     Capability,
     ComebackDelay,
     ComebackRequest,
+    ConfigurationRequest,
     ConfigurationResponse,
     Connection,
     ConnectionStatus,
@@ -126,8 +127,10 @@ def test_a_configurator_that_needs_time_is_asked_again(phone: Phone, enrollee: E
     assert phone.configure(network(operator.grant(key))).status is Status.OK  # type: ignore[arg-type]
 
 
-def test_an_enterprise_network_is_refused_at_once_and_the_next_try_works(phone: Phone, operator: Operator) -> None:
+def test_who_asks_for_a_signing_request_again_and_again_is_left(phone: Phone, operator: Operator) -> None:
     phone.authenticate()
+    (request,) = phone.send(ConfigurationResponse(Status.CSR_NEEDED, csr_attributes=CSR_ATTRIBUTES))
+    assert isinstance(request, ConfigurationRequest)
     assert phone.send(ConfigurationResponse(Status.CSR_NEEDED, csr_attributes=CSR_ATTRIBUTES)) == []
     assert isinstance(phone.outcomes[-1], Failed)
     again = Phone(phone.key, phone.carry)
