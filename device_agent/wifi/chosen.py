@@ -7,6 +7,7 @@ from device_agent.config import WifiConfig
 from device_agent.errors import WifiError
 from device_agent.record import WifiProfile
 from device_agent.wifi import JoinResult, StationIdentity, Wifi
+from device_agent.wifi.network_manager import NetworkManagerWifi
 from device_agent.wifi.wpa_supplicant import Patience, WpaSupplicantWifi, control_of
 from onboarding_protocol.members import HeardNetwork
 
@@ -44,4 +45,15 @@ class ChosenWifi:
     async def _choose(self) -> Wifi:
         config = self._config
         patience = Patience(config.join_seconds, config.address_seconds)
+        if config.backend != "wpa_supplicant":
+            manager = NetworkManagerWifi(config.interface, patience)
+            if config.backend == "networkmanager" or await _manages(manager):
+                return manager
         return WpaSupplicantWifi(control_of(config.control, config.interface), patience)
+
+
+async def _manages(manager: NetworkManagerWifi) -> bool:
+    try:
+        return await manager.manages()
+    except WifiError:  # a device may have no system bus
+        return False

@@ -7,6 +7,8 @@ from onboarding_protocol.dpp import Status
 ABSENCES = 2
 """Scans without the network that make it absent; a single one misses networks now and then."""
 REJECTIONS = 2
+INTRODUCTIONS = 3
+"""An introduction that leads to no association is tried again and again: our groups and the network's do not meet."""
 _SAE = "3"
 _CHALLENGE_FAILED = {"1", "15"}  # IEEE 802.11 table 9-50: unspecified, challenge failure
 _INTRODUCTION = {"7": Status.INVALID_CONNECTOR, "8": Status.NO_MATCH}
@@ -20,6 +22,7 @@ class Attempt:
         self._scanned = False
         self._absences = 0
         self._rejections = 0
+        self._introductions = 0
         self._reason: str | None = None
         self._status = Status.CONFIGURE_FAILURE
 
@@ -48,6 +51,9 @@ class Attempt:
                 return JoinResult(Status.INVALID_CONNECTOR)
             case "DPP-INTRO" if (status := members.get("status", "0")) != "0":
                 return JoinResult(_INTRODUCTION.get(status, Status.INVALID_CONNECTOR))
+            case "DPP-INTRO":
+                self._introductions += 1
+                return JoinResult(Status.NO_MATCH) if self._introductions >= INTRODUCTIONS else None
         return None
 
     def given_up(self) -> JoinResult:

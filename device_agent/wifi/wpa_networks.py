@@ -59,14 +59,14 @@ def is_mark_of(mark: str, profile: WifiProfile) -> bool:
     return mark.startswith(MARK) and hmac.compare_digest(digest.encode(), _hash(profile, salt).encode())
 
 
-def options_of(profile: WifiProfile, identity: StationIdentity | None) -> dict[str, str]:
-    """Return the options of a network block, in the order in which they are set."""
+def options_of(profile: WifiProfile, identity: StationIdentity | None, *, hidden: bool) -> dict[str, str]:
+    """Return the options of a network block. A hidden network is asked for by name, which tells its name to all."""
     kinds = profile.akm.value.split("+")
     if "dpp" in kinds and profile.access is None:
         kinds.remove("dpp")
     options = {
         "ssid": profile.ssid.hex(),
-        "scan_ssid": "1",
+        "scan_ssid": "1" if hidden else "0",
         "key_mgmt": " ".join(_KEY_MANAGEMENT[kind] for kind in kinds),
         "ieee80211w": "2" if set(kinds) <= {"sae", "dpp"} else "1",
         "priority": "1",

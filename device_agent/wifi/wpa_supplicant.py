@@ -78,7 +78,8 @@ class WpaSupplicantWifi:
                 return await self._addressed(_NOTHING_BEFORE)
             added = number is None
             if number is None:
-                number = await self._add(options_of(profile, identity))
+                seen = any(network.ssid == profile.ssid for network, _ in await self._stations())
+                number = await self._add(options_of(profile, identity, hidden=not seen))
             try:
                 result = await self._try(number)
             except BaseException:  # cancelled, too: nothing half done is left behind
