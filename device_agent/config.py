@@ -87,6 +87,8 @@ class WifiConfig:
     """Network interface; None takes the first that does Wi-Fi."""
     control: Path = Path("/run/wpa_supplicant")
     """Directory of wpa_supplicant's control sockets."""
+    on_air: bool = True
+    """Whether wpa_supplicant offers the label to phones' own Wi-Fi settings while the window is open."""
     join_seconds: Annotated[int, msgspec.Meta(ge=1, le=WIFI_SECONDS_MAX)] = 25
     """How long a network may take to let us in."""
     address_seconds: Annotated[int, msgspec.Meta(ge=1, le=WIFI_SECONDS_MAX)] = 20

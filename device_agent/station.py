@@ -20,7 +20,6 @@ from device_agent.record import WifiProfile
 from device_agent.store import STATION_FILES, Store
 from device_agent.wifi import StationIdentity
 
-
 _AUTHORITY, _CERTIFICATE, _KEY = STATION_FILES
 
 

@@ -36,7 +36,7 @@ class WpaEvent:
     def parse(cls, datagram: bytes) -> "WpaEvent | None":
         """Read `<3>CTRL-EVENT-… text`; None for anything else."""
         found = re.match(r"<\d+>(\S+)(.*)", datagram.decode("utf-8", errors="surrogateescape"), re.DOTALL)
-        return None if found is None else cls(found[1], found[2].strip())
+        return None if found is None else cls(found[1], found[2].removeprefix(" "))
 
     @property
     def members(self) -> dict[str, str]:
