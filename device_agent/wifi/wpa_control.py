@@ -93,6 +93,7 @@ class WpaControl:
     """The control interface of one network interface."""
 
     path: Path
+    reply_seconds: float = REPLY_S
 
     @property
     def interface(self) -> str:
@@ -151,13 +152,14 @@ class WpaControl:
             raise WifiError("a Wi-Fi setting has a line break", "Correct the setting.")
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(REPLY_S):
+            async with asyncio.timeout(self.reply_seconds):
                 await loop.sock_sendall(channel, text.encode("utf-8", errors="surrogateescape"))
                 while (reply := await loop.sock_recv(channel, DATAGRAM_MAX_OCTETS)).startswith(b"<"):
                     pass  # an event between ATTACH and its reply
         except TimeoutError as error:
             raise WifiError(
-                f"wpa_supplicant did not answer {_verb(text)} in {REPLY_S:.0f} seconds", "Restart wpa_supplicant."
+                f"wpa_supplicant did not answer {_verb(text)} in {self.reply_seconds:g} seconds",
+                "Restart wpa_supplicant.",
             ) from error
         except OSError as error:
             raise WifiError(
