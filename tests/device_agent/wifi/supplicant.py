@@ -28,6 +28,10 @@ class Supplicant:
         self.current: int | None = None
         self.commands: list[str] = []
         self.saved = 0
+        self.on_chirp: list[str] = []
+        self.chirps = asyncio.Event()
+        self.keys: list[str] = []
+        """Keys it was lent and has not been told to forget."""
         self._attached: set[str | bytes] = set()
         self._next = 0
 
@@ -73,6 +77,9 @@ class Supplicant:
             self._socket.sendto(reply if isinstance(reply, bytes) else reply.encode(), sender)
         if verb == "SELECT_NETWORK" and reply == "OK\n":
             self.emit(*self.on_select(int(rest)))
+        if verb == "DPP_CHIRP" and reply == "OK\n":
+            self.chirps.set()
+            self.emit(*self.on_chirp)
         if verb == "SCAN" and reply == "OK\n":
             self.emit("CTRL-EVENT-SCAN-STARTED ", "CTRL-EVENT-SCAN-RESULTS ")
 
@@ -104,11 +111,18 @@ class Supplicant:
                 return f"wpa_state={'SCANNING' if self.current is None else 'ASSOCIATING'}\nid={self.current}\n"
             case "BSS":
                 return ""
+            case "GET_CAPABILITY" if rest == "dpp":
+                return "DPP=2"
             case "GET_CAPABILITY":
                 return "Mode[G] Channels:\n 1 = 2412 MHz\n 6 = 2437 MHz (NO_IR)\n"
             case "SAVE_CONFIG":
                 self.saved += 1
-            case "SCAN":
+            case "DPP_BOOTSTRAP_GEN":
+                self.keys.append(rest.partition("key=")[2])
+                return f"{len(self.keys)}\n"
+            case "DPP_BOOTSTRAP_REMOVE":
+                self.keys.remove(self.keys[int(rest) - 1])
+            case "SCAN" | "SET" | "DPP_LISTEN" | "DPP_CHIRP" | "DPP_STOP_LISTEN" | "DPP_STOP_CHIRP":
                 pass
             case _:
                 return "UNKNOWN COMMAND\n"
