@@ -201,7 +201,7 @@ class Lab:
             log = folder / f"wpa-{interface}.log"
             options = ["-B", "-t", "-dd", "-D", "nl80211", "-i", interface, "-c", file]
             await self.guest.run("wpa_supplicant", *options, "-f", log)
-        await self.guest.run("wpa_cli", "-B", "-i", STATION, "-a", folder / "link.sh")
+        await self.guest.run("wpa_cli", "-p", CONTROL, "-B", "-i", STATION, "-a", folder / "link.sh")
 
     async def _start_manager(self) -> None:
         file = self.file("manager.conf", _MANAGER)

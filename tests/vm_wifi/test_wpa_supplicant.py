@@ -7,7 +7,7 @@ from device_agent.record import WifiEnterprise, WifiProfile
 from onboarding_protocol.bootstrapping import BootstrappingKey, BootstrappingUri
 from onboarding_protocol.dpp import Akm, ConfiguratorKey
 from tests.device_agent.certificates import Authority
-from tests.vm_wifi.lab import ODD, PASSPHRASE, PHONE, Lab, der, join, new_key, personal
+from tests.vm_wifi.lab import CONTROL, ODD, PASSPHRASE, PHONE, STATION, Lab, der, join, new_key, personal
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 BACKEND = "wpa"
@@ -114,5 +114,5 @@ async def test_a_phones_own_settings_give_wifi_by_the_label(lab: Lab, kind: str,
     assert (profile.ssid, profile.akm, profile.passphrase) == (b"lab-psk", akm, PASSPHRASE)
     assert profile.access is not None
     assert await lab.steps(join(profile)) == [OK]
-    left = await lab.guest.run("wpa_cli", "-i", "wlan5", "dpp_bootstrap_get_uri", "1")
+    left = await lab.guest.run("wpa_cli", "-p", CONTROL, "-i", STATION, "dpp_bootstrap_get_uri", "1")
     assert left == ["FAIL"]  # the key is forgotten
