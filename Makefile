@@ -17,6 +17,7 @@ test: lint $(VENV)/.hardware-keys ## lint, then every test
 test-vm: $(VENV)/.installed ## real BlueZ and Wi-Fi on simulated radios, in a virtual machine; SUITE=trixie
 	@.ci/system-packages qemu-system-x86 zstd
 	$(BIN)/python -m pytest tests/vm --suite $(or $(SUITE),bookworm) $(ARGS)
+	$(BIN)/python -m pytest tests/vm_wifi --suite $(or $(SUITE),bookworm) $(ARGS)
 
 test-package: $(VENV)/.installed ## the Debian package in a virtual machine with systemd: installed, used, removed, purged
 	@.ci/system-packages qemu-system-x86 zstd

@@ -6,30 +6,31 @@ that reports back through the queue.
 """
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 
 from device_agent import clock, control
+from device_agent.air import Air
 from device_agent.config import WINDOW_SECONDS_MAX, Config
 from device_agent.connectivity import Connectivity
 from device_agent.enrollee import Begun, Configured, Enrollee, Failed, Outcome, Say
-from device_agent.errors import AgentError, ControlError, WifiError
-from device_agent.events import AgentEvent, Asked, Attempted, ConnectingEnded
+from device_agent.errors import AgentError, ControlError
+from device_agent.events import AgentEvent, Asked, Attempted, ConnectingEnded, GivenOnAir
 from device_agent.journal import Journal
 from device_agent.peripheral import BluetoothGone, PeerCame, PeerGone, PeripheralEvent, Written, open_peripheral
 from device_agent.phones import Leave, Phones
 from device_agent.provisioning import Provisioning
+from device_agent.record import WifiProfile
 from device_agent.statement import Particulars
 from device_agent.store import Store
-from device_agent.wifi import open_wifi
+from device_agent.wifi import open_on_air, open_wifi
 from onboarding_protocol.bootstrapping import BootstrappingKey
 from onboarding_protocol.dpp import ConnectionStatus, Status
-from onboarding_protocol.members import NETWORKS_MAX, EndpointResult, EndpointStatus, HeardNetwork
+from onboarding_protocol.members import EndpointResult, EndpointStatus
 
 EVENTS_MAX = 256
 """Writes that come while so many events wait are dropped: a phone that floods us spoils its own messages only."""
-_log = logging.getLogger(__name__)
 
 
 class Agent:
@@ -41,12 +42,12 @@ class Agent:
         self._journal = journal
         self._events: asyncio.Queue[AgentEvent] = asyncio.Queue()
         self._wifi = open_wifi(config.wifi)
+        self._air = Air(self._wifi, open_on_air(config.wifi), lambda given: self._events.put_nowait(GivenOnAir(given)))
         self._connectivity = Connectivity(store, self._wifi, self._changed)
         self._connecting: asyncio.Task[None] | None = None
         self._connectings = 0
         self._peripheral = open_peripheral(config, self._heard_of)
         self._provisioning = Provisioning()
-        self._heard: tuple[HeardNetwork, ...] = ()
         self._particulars = Particulars(config.serial, config.model, config.firmware)
         self._phones = self._no_phones()
 
@@ -73,6 +74,7 @@ class Agent:
                 while True:
                     await self._turn()
             finally:
+                await self._air.stop()
                 await self._stop_connecting()
                 await self._peripheral.stop()
 
@@ -103,6 +105,8 @@ class Agent:
             case Attempted(connecting, status):
                 if connecting == self._connectings:
                     await self._report(status, now)
+            case GivenOnAir(profile):
+                await self._do(partial(self._given, profile), None)
             case ConnectingEnded(error):
                 raise error
             case Asked(action, done):
@@ -143,12 +147,19 @@ class Agent:
                     self._provisioning.failed()
 
     async def _configured(self, foreign: bool, issued_at: int | None) -> None:
+        await self._air.withdraw()
         await self._stop_connecting()
         self._changed()
         if issued_at is not None:
             clock.learn(issued_at, self._config.clock)
         self._provisioning.configured(self._now(), foreign)
         self._connect()
+
+    async def _given(self, profile: WifiProfile) -> None:
+        if self._provisioning.window is not None:
+            self._store.update(lambda record: replace(record, wifi=(profile, *record.wifi[-1:])))
+            self._journal.event("given-on-air")
+            await self._configured(foreign=True, issued_at=None)
 
     async def _report(self, status: ConnectionStatus, now: float) -> None:
         self._provisioning.attempted()
@@ -164,6 +175,8 @@ class Agent:
         arrived = unowned or (contact is not None and contact.endpoint is EndpointResult.CONNECTED)
         if status.result is Status.OK and arrived and self._provisioning.arrived():
             await self._close("the device is set up")
+        elif self._provisioning.window is not None:
+            self._air.offer(self._store.bootstrapping_key, self._store.record.clock_floor)
 
     def _connect(self) -> None:
         number = self._connectings
@@ -189,21 +202,16 @@ class Agent:
     async def _open(self, seconds: float) -> None:
         if self._provisioning.window is None:
             await self._take_away()
-            self._heard = await self._scan()
+            await self._air.look()
             await self._peripheral.start(self._key.name)
+            self._air.offer(self._store.bootstrapping_key, self._store.record.clock_floor)
         self._provisioning.opened(self._now(), seconds)
         self._journal.event("window", open=True, advertises=self._key.name, seconds=seconds)
-
-    async def _scan(self) -> tuple[HeardNetwork, ...]:
-        try:
-            return (await self._wifi.scan())[:NETWORKS_MAX]
-        except WifiError as error:
-            _log.warning("the phone will show no networks: %s. %s", error, error.remedy)
-            return ()
 
     async def _close(self, why: str) -> None:
         if not self._provisioning.closed(self._now()):
             return
+        await self._air.stop()
         self._phones.closed = True
         await self._peripheral.conceal()
         self._journal.event("window", open=False, why=why)
@@ -232,7 +240,7 @@ class Agent:
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def _no_phones(self) -> Phones:
-        return Phones(lambda: Enrollee(self._store, self._particulars, lambda: self._heard))
+        return Phones(lambda: Enrollee(self._store, self._particulars, lambda: self._air.heard))
 
     def _changed(self) -> None:
         self._journal.event("state", **self._state())

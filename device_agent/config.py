@@ -24,6 +24,8 @@ WINDOW_SECONDS_MAX = 900
 LONG_PRESS_SECONDS_MIN = 5
 """Nobody resets a device by leaning on it."""
 HOOK_SECONDS_MAX = 60
+WIFI_SECONDS_MAX = 120
+"""A phone gives up before that, whatever the network does."""
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=TEXT_MAX_CHARACTERS)]
 Program = Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
 """An absolute path and its arguments; no shell reads them."""
@@ -88,6 +90,8 @@ class WifiConfig:
     """Network interface; None takes the first that does Wi-Fi."""
     control: Path = Path("/run/wpa_supplicant")
     """Directory of wpa_supplicant's control sockets."""
+    on_air: bool = True
+    """Whether wpa_supplicant offers the label to phones' own Wi-Fi settings while the window is open."""
     join_seconds: Annotated[int, msgspec.Meta(ge=1, le=WIFI_SECONDS_MAX)] = 25
     """How long a network may take to let us in."""
     address_seconds: Annotated[int, msgspec.Meta(ge=1, le=WIFI_SECONDS_MAX)] = 20

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from device_agent.peripheral import PeripheralEvent
+from device_agent.record import WifiProfile
 from onboarding_protocol.dpp import ConnectionStatus
 
 
@@ -15,6 +16,13 @@ class Attempted:
     connecting: int
     """Which connecting it was; a later configuration makes it void."""
     status: ConnectionStatus
+
+
+@dataclass(frozen=True, slots=True)
+class GivenOnAir:
+    """A configurator has given a network over the air."""
+
+    profile: WifiProfile
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,4 +40,4 @@ class Asked:
     done: asyncio.Future[None] | None = None
 
 
-AgentEvent = PeripheralEvent | Attempted | ConnectingEnded | Asked
+AgentEvent = PeripheralEvent | Attempted | GivenOnAir | ConnectingEnded | Asked

@@ -17,8 +17,10 @@ from cryptography.x509.oid import NameOID
 
 from device_agent.errors import StateError
 from device_agent.record import WifiProfile
-from device_agent.store import Store
+from device_agent.store import STATION_FILES, Store
 from device_agent.wifi import StationIdentity
+
+_AUTHORITY, _CERTIFICATE, _KEY = STATION_FILES
 
 
 def station_identity(store: Store, profile: WifiProfile) -> StationIdentity | None:
@@ -28,24 +30,24 @@ def station_identity(store: Store, profile: WifiProfile) -> StationIdentity | No
         return None
     authority = None
     if enterprise.authority is not None:
-        authority = str(store.place("wifi-authority.pem", _pem((enterprise.authority,))))
+        authority = str(store.place(_AUTHORITY, _pem((enterprise.authority,))))
     if enterprise.key is not None:
         return StationIdentity(
             _name(enterprise.certificates[0]),
-            str(store.place("wifi-certificate.pem", _pem(enterprise.certificates))),
-            str(store.place("wifi-key.pem", _key_pem(enterprise.key))),
+            str(store.place(_CERTIFICATE, _pem(enterprise.certificates))),
+            str(store.place(_KEY, _key_pem(enterprise.key))),
             authority,
         )
     ownership = store.record.ownership
     if ownership is None:
         raise StateError("the network wants the device's certificate, and it has none", "Onboard the device first.")
-    identity = store.tls_identity(ownership)
-    if not isinstance(identity.key, Path):
+    shown = store.tls_identity(ownership)
+    if not isinstance(shown.key, Path):
         raise StateError(
-            "the network wants the device's certificate, whose key is in hardware",
-            "Have the configurator give a certificate of its own for this network.",
+            "the network wants the device's certificate, whose key is in hardware that Wi-Fi programs do not reach",
+            "Have the network's configurator issue a certificate of its own, or join with a password.",
         )
-    return StationIdentity(_name(ownership.certificates[0]), str(identity.certificates), str(identity.key), authority)
+    return StationIdentity(_name(ownership.certificates[0]), str(shown.certificates), str(shown.key), authority)
 
 
 def _pem(certificates: tuple[bytes, ...]) -> bytes:

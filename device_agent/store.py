@@ -26,6 +26,8 @@ from device_agent.record import Ownership, Record
 _BOOTSTRAPPING = "bootstrapping"
 _RECORD = "record.json"
 _CERTIFICATE = "certificate.pem"
+STATION_FILES = ("wifi-authority.pem", "wifi-certificate.pem", "wifi-key.pem")
+"""What the program that joins an enterprise network reads."""
 _START_OVER = "Restore it from a backup, or start over with `device-agent reset --yes`."
 
 
@@ -113,10 +115,8 @@ class Store:
         """Remove what a crash or a reset has left: keys of other generations, half-written files, the certificate."""
         kept = _operational(self.record.resets)
         self._keys.remove([name for name in self._keys.names() if name.startswith(_operational("")) and name != kept])
-        remains = [] if self.record.ownership else [_CERTIFICATE]
-        if not any(profile.enterprise for profile in self.record.wifi):
-            remains += [path.name for path in self._directory.path.glob("wifi-*.pem")]
-        self._directory.remove(remains)
+        self._directory.remove([] if self.record.ownership else [_CERTIFICATE])
+        self._directory.remove([] if any(wifi.enterprise for wifi in self.record.wifi) else STATION_FILES)
 
 
 def label_key(directory: Path, keys: KeysConfig | None = None) -> ec.EllipticCurvePrivateKey:

@@ -1,13 +1,17 @@
 """Joining Wi-Fi: the interface that the agent knows, and the choice of backend."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
 
 from device_agent.config import WifiConfig
 from device_agent.errors import ConfigurationFileError
 from device_agent.record import WifiProfile
 from onboarding_protocol.dpp import Status
 from onboarding_protocol.members import HeardNetwork
+
+if TYPE_CHECKING:
+    from device_agent.wifi.on_air import OnAir
 
 BACKENDS = ("auto", "networkmanager", "wpa_supplicant", "simulated")
 
@@ -63,3 +67,13 @@ def open_wifi(config: WifiConfig) -> Wifi:
     if config.networks is not None and config.backend in ("auto", "simulated"):
         return SimulatedWifi(config.networks)
     return ChosenWifi(config)
+
+
+def open_on_air(config: WifiConfig) -> "OnAir | None":
+    """Return the offer to be configured over the air; None where there is no radio or it is not wanted."""
+    from device_agent.wifi.on_air import OnAir
+    from device_agent.wifi.wpa_supplicant import control_of
+
+    if not config.on_air or config.networks is not None or config.backend == "simulated":
+        return None
+    return OnAir(partial(control_of, config.control, config.interface))

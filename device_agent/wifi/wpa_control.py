@@ -36,7 +36,7 @@ class WpaEvent:
     def parse(cls, datagram: bytes) -> "WpaEvent | None":
         """Read `<3>CTRL-EVENT-… text`; None for anything else."""
         found = re.match(r"<\d+>(\S+)(.*)", datagram.decode("utf-8", errors="surrogateescape"), re.DOTALL)
-        return None if found is None else cls(found[1], found[2].strip())
+        return None if found is None else cls(found[1], found[2].removeprefix(" "))
 
     @property
     def members(self) -> dict[str, str]:
@@ -93,6 +93,7 @@ class WpaControl:
     """The control interface of one network interface."""
 
     path: Path
+    reply_seconds: float = REPLY_S
 
     @property
     def interface(self) -> str:
@@ -151,13 +152,14 @@ class WpaControl:
             raise WifiError("a Wi-Fi setting has a line break", "Correct the setting.")
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(REPLY_S):
+            async with asyncio.timeout(self.reply_seconds):
                 await loop.sock_sendall(channel, text.encode("utf-8", errors="surrogateescape"))
                 while (reply := await loop.sock_recv(channel, DATAGRAM_MAX_OCTETS)).startswith(b"<"):
                     pass  # an event between ATTACH and its reply
         except TimeoutError as error:
             raise WifiError(
-                f"wpa_supplicant did not answer {_verb(text)} in {REPLY_S:.0f} seconds", "Restart wpa_supplicant."
+                f"wpa_supplicant did not answer {_verb(text)} in {self.reply_seconds:g} seconds",
+                "Restart wpa_supplicant.",
             ) from error
         except OSError as error:
             raise WifiError(

@@ -7,7 +7,7 @@ were, and the one that was joined is selected again. What failed and why is read
 import asyncio
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,6 +27,7 @@ _BSS_FIELDS = 0x1 | 0x4 | 0x80 | 0x200 | 0x800 | 0x1000 | 0x20000
 """id, frequency, level, age, flags, SSID, and a line between stations."""
 _BSS_PAGES_MAX = 32
 """A reply holds some dozens of stations."""
+AddressWait = Callable[[str, frozenset[Address], float], Awaitable[bool]]
 _NOTHING_BEFORE: frozenset[Address] = frozenset()
 _log = logging.getLogger(__name__)
 
@@ -58,9 +59,10 @@ def control_of(directory: Path, interface: str | None) -> WpaControl:
 class WpaSupplicantWifi:
     """The station that one wpa_supplicant drives."""
 
-    def __init__(self, control: WpaControl, patience: Patience) -> None:
+    def __init__(self, control: WpaControl, patience: Patience, wait: AddressWait = wait_for_address) -> None:
         self._control = control
         self._patience = patience
+        self._wait = wait
         self._turn = asyncio.Lock()
 
     async def scan(self) -> tuple[HeardNetwork, ...]:
@@ -108,7 +110,7 @@ class WpaSupplicantWifi:
         return verdict if verdict.status is not Status.OK else await self._addressed(before)
 
     async def _addressed(self, before: frozenset[Address]) -> JoinResult:
-        found = await wait_for_address(self._control.interface, before, self._patience.address)
+        found = await self._wait(self._control.interface, before, self._patience.address)
         return JoinResult(Status.OK) if found else JoinResult(Status.CONFIGURE_FAILURE, reason="no-address")
 
     async def _add(self, options: dict[str, str]) -> int:

@@ -8,7 +8,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 
 from device_agent.errors import StateError
-from device_agent.keys import TlsIdentity
 from device_agent.record import WifiProfile
 from device_agent.station import station_identity
 from device_agent.store import Store, read_record
@@ -119,7 +118,8 @@ def test_the_operational_certificate_serves_for_the_network_too(
     ownership = store.record.ownership
     assert identity is not None
     assert ownership is not None
-    assert TlsIdentity(Path(identity.certificate), Path(identity.key)) == store.tls_identity(ownership)
+    shown = store.tls_identity(ownership)
+    assert (Path(identity.certificate), Path(identity.key)) == (shown.certificates, shown.key)
 
 
 def test_a_device_without_a_certificate_says_so(store: Store, phone: Phone, authority: Authority) -> None:
