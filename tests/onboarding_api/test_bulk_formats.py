@@ -81,7 +81,7 @@ def test_a_bad_row_is_told_by_line_and_column_and_the_others_are_read() -> None:
     assert faults(text) == [
         (2, "enabled", "neither true nor false"),
         (3, "ext", "not JSON"),
-        (4, "device-id", "a device id has 1 to 256 of the characters a-z A-Z 0-9 - _ . : ="),
+        (4, "device-id", "a device id has 1 to 256 of the characters a-z A-Z 0-9 - _ . : = and is neither . nor .."),
         (5, "device-id", "must be given"),
         (7, "", "has 5 cells for 4 columns"),
         (10, "", "not a row of CSV: check its quotation marks"),
