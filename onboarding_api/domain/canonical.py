@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 _EXACT = 2**53
 """Beyond it an integer is what JSON numbers are everywhere else: a double (RFC 7493 section 2.2)."""
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 _POINT_FROM, _POINT_TO = -6, 21
 """ECMAScript writes numbers without an exponent from 10^-6 to below 10^21 (section 6.1.6.1.20)."""
 
@@ -26,7 +27,7 @@ def digest(value: object) -> str:
 
 def _write(value: object) -> str:
     if value is None or isinstance(value, bool | str):
-        return json.dumps(value, ensure_ascii=False)
+        return _encode(value)
     if isinstance(value, int):
         return str(value) if abs(value) <= _EXACT else _write_number(float(value))
     if isinstance(value, float):
