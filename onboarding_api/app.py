@@ -86,7 +86,7 @@ def create_app(
     app.config["PROPAGATE_EXCEPTIONS"] = False
     metrics = Metrics(shared.metrics)
     install_observation(app, metrics, randomness)
-    rates = Limits(Rate.of(config.account_rate), Rate.of(config.tenant_rate))
+    rates = Limits(Rate.of(config.account_rate), Rate.of(config.tenant_rate), config.tenant_at_once)
     install_admission(app, Admission(rates, shared.buckets))
     install_problems(app)
     app.register_blueprint(health_views(registry.readiness))

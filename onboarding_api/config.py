@@ -28,5 +28,7 @@ class Config:
     """Requests of one account per second; 0 is no limit. After a rest, two seconds' worth at once."""
     tenant_rate: float = 0
     """Requests of all accounts of one tenant per second; 0 is no limit."""
+    tenant_at_once: int = 2
+    """Requests of one tenant that run at once in each worker; some more wait for their turn."""
     drain_s: float = 0
     """How long a server that was told to end says so at /readyz, and goes on, before it refuses connections."""

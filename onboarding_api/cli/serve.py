@@ -77,6 +77,14 @@ from onboarding_api.storage.migrations import require_current
     help="Requests of one tenant's accounts per second, over all workers; 0 is no limit.",
 )
 @click.option(
+    "--tenant-at-once",
+    envvar="ONBOARDING_TENANT_AT_ONCE",
+    default=2,
+    show_default=True,
+    type=click.IntRange(1, 8),
+    help="Requests of one tenant that run at once in each worker; eight more wait.",
+)
+@click.option(
     "--drain",
     envvar="ONBOARDING_DRAIN",
     default=0.0,
@@ -100,6 +108,7 @@ def serve(
     openid_jwks_url: str | None,
     account_rate: float,
     tenant_rate: float,
+    tenant_at_once: int,
     drain: float,
     check_config: bool,
     as_json: bool,
@@ -126,6 +135,7 @@ def serve(
             openid=_provider(openid_issuer, openid_audience, openid_jwks_url),
             account_rate=account_rate,
             tenant_rate=tenant_rate,
+            tenant_at_once=tenant_at_once,
             drain_s=drain,
         ),
         host,
