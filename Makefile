@@ -24,12 +24,15 @@ lint: $(VENV)/.installed ## ruff and mypy --strict
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/.installed ## figures, as counts and ratios
-	@.ci/system-packages dbus-daemon mosquitto wpasupplicant
-	$(BIN)/python -m tests.bench
+bench: $(VENV)/.installed ## figures, as counts and ratios; ARGS=--full goes on to a million devices
+	@.ci/system-packages dbus-daemon mosquitto wpasupplicant postgresql
+	$(BIN)/python -m tests.bench $(ARGS)
 
 deb: $(VENV)/.installed ## the agent as a Debian package in build/; ARCH=arm64 for a Raspberry Pi
 	$(BIN)/python packaging/build.py $(or $(ARCH),amd64)
+
+openapi: $(VENV)/.installed ## schemathesis against a real server, 1,000 examples an operation; EXAMPLES=100 is shorter
+	$(BIN)/python -m tests.openapi.campaign $(EXAMPLES)
 
 fuzz: $(VENV)/.installed ## mutants of recorded exchanges into both ends, guided by coverage; SECONDS=600
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable '.[fuzz]'
@@ -53,4 +56,4 @@ $(VENV)/.hardware-keys: $(VENV)/.installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable '.[hardware-keys]'
 	@touch $@
 
-.PHONY: help demo test lint bench fuzz format clean test-vm deb
+.PHONY: help demo test lint bench openapi fuzz format clean test-vm deb

@@ -5,10 +5,12 @@ away from all the other lines of that chip.
 """
 
 import asyncio
+import fcntl
 import os
 import struct
+import time
 from collections.abc import Awaitable, Callable
-from contextlib import closing
+from contextlib import closing, suppress
 
 from device_agent.button import Button, Press
 from device_agent.config import ButtonConfig
@@ -17,6 +19,7 @@ from device_agent.errors import ButtonError
 _EVENT = struct.Struct("llHHi")  # struct input_event: seconds, microseconds, type, code, value
 _EV_KEY = 1
 _UP, _DOWN = 0, 1  # 2 is the keyboard's repetition
+_EVIOCSCLOCKID = 0x400445A0
 _READ_OCTETS = _EVENT.size * 64
 
 
@@ -36,7 +39,7 @@ async def watch(config: ButtonConfig, on_press: Callable[[Press], Awaitable[None
                     presses = [button.expire(loop.time())]
                 else:
                     readable.clear()
-                    presses = [button.moved(down, loop.time()) for down in source.read()]
+                    presses = [button.moved(down, at) for down, at in source.read()]
                 for press in filter(None, presses):
                     await on_press(press)
         finally:
@@ -56,13 +59,15 @@ class InputDevice:
                 f"the button {self._name} cannot be opened: {error.strerror}",
                 "Set button.input to a device under /dev/input that the agent's group `input` may read.",
             ) from error
+        with suppress(OSError):  # what is no input device has the clock of whoever writes to it
+            fcntl.ioctl(self._descriptor, _EVIOCSCLOCKID, struct.pack("i", time.CLOCK_MONOTONIC))
 
     def fileno(self) -> int:
         """Return the descriptor to wait for."""
         return self._descriptor
 
-    def read(self) -> list[bool]:
-        """Return the edges of our key; other keys, repetitions and synchronisation are none."""
+    def read(self) -> list[tuple[bool, float]]:
+        """Return the edges of our key, True for down, and when they were: the kernel's time, however late this is."""
         try:
             octets = os.read(self._descriptor, _READ_OCTETS)
         except BlockingIOError:
@@ -75,8 +80,8 @@ class InputDevice:
         whole = len(octets) - len(octets) % _EVENT.size
         self._rest = octets[whole:]
         return [
-            value == _DOWN
-            for _, _, kind, code, value in _EVENT.iter_unpack(octets[:whole])
+            (value == _DOWN, seconds + microseconds / 1e6)
+            for seconds, microseconds, kind, code, value in _EVENT.iter_unpack(octets[:whole])
             if kind == _EV_KEY and value in (_UP, _DOWN) and self._key in (None, code)
         ]
 

@@ -30,6 +30,9 @@ Text = Annotated[str, msgspec.Meta(min_length=1, max_length=TEXT_MAX_CHARACTERS)
 Program = Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
 """An absolute path and its arguments; no shell reads them."""
 
+WIFI_SECONDS_MAX = 120
+"""A phone gives up before that, whatever the network does."""
+
 
 class ClockPolicy(StrEnum):
     """What the agent may do to the system clock before it connects."""
@@ -83,7 +86,7 @@ class WifiConfig:
     """`auto`, `networkmanager`, `wpa_supplicant` or `simulated`. `auto` takes what runs."""
     networks: Path | None = None
     """For `simulated`, and `auto` means that if it is set: the file that says which networks there are."""
-    interface: str | None = None
+    interface: Text | None = None
     """Network interface; None takes the first that does Wi-Fi."""
     control: Path = Path("/run/wpa_supplicant")
     """Directory of wpa_supplicant's control sockets."""

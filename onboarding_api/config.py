@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from onboarding_api.domain.openid import Provider
+
 
 @dataclass(frozen=True, slots=True)
 class Config:
@@ -18,3 +20,13 @@ class Config:
     """Octets of a body on Hono's paths (its `hono.registry.http.maxPayloadSize`); 413 beyond."""
     streams: int = 16
     """Open event streams per process. Each holds a thread while it waits, see `serving.py`."""
+    trusted_proxies: int = 0
+    """How many proxies of ours stand before us; each appends an address to X-Forwarded-For (`web/origins.py`)."""
+    openid: Provider | None = None
+    """The OpenID provider whose tokens are accepted besides ours."""
+    account_rate: float = 0
+    """Requests of one account per second; 0 is no limit. After a rest, two seconds' worth at once."""
+    tenant_rate: float = 0
+    """Requests of all accounts of one tenant per second; 0 is no limit."""
+    drain_s: float = 0
+    """How long a server that was told to end says so at /readyz, and goes on, before it refuses connections."""

@@ -21,7 +21,7 @@ ALLOWED = {
     },
     "onboarding_api": {
         "onboarding_protocol", "cryptography", "jwt", "flask", "werkzeug", "sqlalchemy", "alembic", "msgspec", "argon2",
-        "granian", "aiomqtt", "structlog", "click", "bcrypt", "psycopg",
+        "granian", "aiomqtt", "structlog", "click", "bcrypt", "psycopg", "httpx", "prometheus_client",
     },
     "virtual_bluez": {"bumble", "dbus_fast", "click"},
 }  # fmt: skip

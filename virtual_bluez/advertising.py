@@ -63,6 +63,11 @@ class AdvertisingManager:
         if self._registered and self._registered[0] == name:
             await self._withdraw()
 
+    async def forget(self) -> None:
+        """Fall silent."""
+        if self._registered:
+            await self._withdraw()
+
     def is_registered(self, sender: str | None, path: str | None) -> bool:
         """Tell whether the registered advertisement is this object."""
         return self._registered == (sender, path)

@@ -62,6 +62,11 @@ class GattManager:
             self._remove(key)
         return bool(theirs)
 
+    def forget(self) -> None:
+        """Remove all applications."""
+        for key in list(self._applications):
+            self._remove(key)
+
     def on_signal(self, message: Message) -> None:
         """Publish the value a program announces."""
         interface, changed = message.body[0], message.body[1]

@@ -52,6 +52,7 @@ class Party:
             stack.push_async_callback(self._tasks.close)
             await self.radio.power_on()
             stack.push_async_callback(self.radio.close)
+            self._bus = bus
             self._serve(bus, ObjectTree(bus, self._tasks))
             stack.push_async_callback(self._adapter.close)
             await add_match(bus, f"type='signal',sender='{names.BUS}',member='NameOwnerChanged'")
@@ -61,6 +62,14 @@ class Party:
 
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
+
+    async def restart(self) -> None:
+        """Do as bluetoothd does when it is restarted: leave the bus, forget every program and link, come back."""
+        await self._bus.release_name(names.BLUEZ)
+        await self._advertising.forget()
+        self._gatt.forget()
+        await self._adapter.power_off()
+        await self._bus.request_name(names.BLUEZ)
 
     def _serve(self, bus: MessageBus, tree: ObjectTree) -> None:
         """Put everything `org.bluez` shows at first on the bus."""

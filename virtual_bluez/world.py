@@ -83,6 +83,10 @@ class VirtualBluez:
         """End all links of *party*, as if it had been out of range for a moment."""
         self._parties[party].radio.lose_links()
 
+    async def restart(self, party: str) -> None:
+        """End `org.bluez` of *party* and start it again; programs notice, and have to register again."""
+        await self._parties[party].restart()
+
     def _make_directory(self, stack: AsyncExitStack) -> Path:
         if self._directory is None:
             return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="virtual-bluez-")))

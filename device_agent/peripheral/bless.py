@@ -28,7 +28,10 @@ _PROPERTIES = "org.freedesktop.DBus.Properties"
 _DEVICE = "org.bluez.Device1"
 _ADAPTER = "org.bluez.Adapter1"
 _BUS = "org.freedesktop.DBus"
+_BUS_PATH = "/org/freedesktop/DBus"
 _PATIENCE_S = 10.0
+_UNREAD_MAX = 16
+"""Notifications on their way to the bus; about 170 fill its socket."""
 _BROKEN = (OSError, EOFError, DBusError, InterfaceNotFoundError, AuthError, InvalidAddressError)
 _REMEDY = "See that bluetoothd runs and has an adapter: `bluetoothctl list`."
 _log = logging.getLogger(__name__)
@@ -114,12 +117,16 @@ class BlessPeripheral:
         if self._server is None or peer not in self._peers:
             return
         characteristic = self._server.get_characteristic(NOTIFY_CHARACTERISTIC_UUID)
-        for chunk in chunks(octets, mtu):
+        for number, chunk in enumerate(chunks(octets, mtu), start=1):
             characteristic.value = bytearray(chunk)
             if not self._server.bus.connected:
                 return
             self._server.update_value(SERVICE_UUID, NOTIFY_CHARACTERISTIC_UUID)
             await asyncio.sleep(0)  # dbus_next takes a full socket for a broken one, so it writes each at once
+            if number % _UNREAD_MAX == 0:  # and the bus answers when it has read all of them
+                await _try("notify", _call(self._server, _BUS_PATH, f"{_BUS}.Peer", "Ping", destination=_BUS))
+                if self._server is None:
+                    return
 
     async def disconnect(self, peer: str) -> None:
         """Close the link of a peer."""
@@ -161,7 +168,7 @@ class BlessPeripheral:
             f"type='signal',interface='{_PROPERTIES}',member='PropertiesChanged',arg0='{_DEVICE}'",
             f"type='signal',interface='{_BUS}',member='NameOwnerChanged',arg0='org.bluez'",
         ):
-            await _call(server, "/org/freedesktop/DBus", _BUS, "AddMatch", "s", [rule], destination=_BUS)
+            await _call(server, _BUS_PATH, _BUS, "AddMatch", "s", [rule], destination=_BUS)
         self._watching = asyncio.create_task(self._watch_bus(server))
 
     async def _watch_bus(self, server: BlessServer) -> None:

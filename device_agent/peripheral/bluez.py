@@ -92,7 +92,7 @@ class BluezPeripheral:
             if self._socket is not None:
                 await _try("notify", self._socket.send(chunk))
             elif self._by_signal and self._connection is not None:
-                await self._connection.send(_value_signal(chunk))
+                await _try("notify", self._connection.announce(_value_signal(chunk)))
 
     async def disconnect(self, peer: str) -> None:
         """Close the link of a peer, unless it is some other program's; PeerGone tells when that is done."""

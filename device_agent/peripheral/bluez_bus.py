@@ -96,6 +96,14 @@ class Connection:
         sent.add_done_callback(lambda done: done.cancelled() or done.exception())  # a lost bus is told by `until_lost`
         return sent
 
+    async def announce(self, signal: Message) -> None:
+        """Send a signal, as soon as the bus takes it."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await self.send(signal)
+        except (OSError, EOFError, TimeoutError) as error:
+            raise _lost() from error
+
     def close(self) -> None:
         """Leave the bus; bluetoothd then takes away all that was registered."""
         if self.alive:

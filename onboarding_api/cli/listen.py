@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from onboarding_api.app import wall_clock
-from onboarding_api.cli.options import current_database, database_option, json_option, tell
+from onboarding_api.cli.checking import Check, check_configuration
+from onboarding_api.cli.options import check_option, current_database, database_option, json_option, tell
 from onboarding_api.listener import BrokerAccess
 from onboarding_api.listener import listen as listen_forever
 from onboarding_api.logs import configure_logging
@@ -24,9 +25,24 @@ _PEM = click.Path(path_type=Path, dir_okay=False)
 @click.option("--certificate", envvar="ONBOARDING_CERTIFICATE", required=True, type=_PEM, help="Ours, for the broker.")
 @click.option("--key", envvar="ONBOARDING_KEY", required=True, type=_PEM, help="The certificate's private key.")
 @database_option
+@check_option
 @json_option
-def listen(broker: str, broker_ca: Path, certificate: Path, key: Path, database: str, as_json: bool) -> None:
+def listen(
+    broker: str,
+    broker_ca: Path,
+    certificate: Path,
+    key: Path,
+    database: str,
+    check_config: bool,
+    as_json: bool,
+) -> None:
     """Mark devices connected at their first event, until SIGTERM. Prints one line at each subscription."""
+    checks = [
+        Check("database", lambda: current_database(database)),
+        Check("broker", lambda: BrokerAccess.of(broker, broker_ca, certificate, key)),
+        Check("certificates", lambda: BrokerAccess("", 0, broker_ca, certificate, key).tls()),
+    ]
+    check_configuration(checks, only=check_config, as_json=as_json)
     configure_logging()
     contacts = Contacts(current_database(database))
     access = BrokerAccess.of(broker, broker_ca, certificate, key)

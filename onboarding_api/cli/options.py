@@ -1,11 +1,15 @@
 """Options that several commands share, each with its ONBOARDING_… variable."""
 
 import json
+import os
+import pwd
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
+from onboarding_api.domain.audit import Actor, Origin
 from onboarding_api.storage.database import Database
 from onboarding_api.storage.migrations import require_current
 
@@ -25,6 +29,18 @@ key_file_option = click.option(
     help="Key-encryption key, mode 0600.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, envvar="ONBOARDING_JSON", help="Answer in JSON.")
+check_option = click.option(
+    "--check-config", is_flag=True, help="Say everything that is wrong with these settings, and end: 0 if nothing is."
+)
+
+
+def console() -> Actor:
+    """Return who types, as the audit trail names him: the system's user on this machine."""
+    try:
+        name = pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        name = str(os.geteuid())
+    return Actor(None, name, "console", Origin(socket.gethostname()))
 
 
 def current_database(url: str) -> Database:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import Enum
 
+from onboarding_api.domain.audit import Actor, Origin
 from onboarding_api.domain.errors import (
     ManagementRefusedError,
     RoleRefusedError,
@@ -36,15 +37,24 @@ class Account:
     tenant: TenantId | None
     role: Role
     password_hash: str = field(repr=False)
+    disabled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who is asking, as a verified access token says."""
+    """Who is asking, as a verified password or access token says, and from where."""
 
     user: UserId
     tenant: TenantId | None
     role: Role
+    name: str | None = None
+    origin: Origin = field(default_factory=Origin)
+    session: str | None = None
+
+    @property
+    def actor(self) -> Actor:
+        """Return the principal as the audit trail names him."""
+        return Actor(self.user, self.name, self.role.value, self.origin)
 
     def claimant(self) -> Claimant:
         """Return the principal as somebody who can own a device, or refuse."""

@@ -10,6 +10,7 @@ from onboarding_api.domain.certificates import Leaf, device_subject
 from onboarding_api.domain.identifiers import DeviceKey, Timestamp
 
 X509_CERT = "x509-cert"
+ISO = "%Y-%m-%dT%H:%M:%SZ"
 
 Document = dict[str, object]
 
@@ -40,4 +41,4 @@ def certificate_credential(leaf: Leaf, secret_id: str) -> Document:
 
 def iso(moment: Timestamp) -> str:
     """Return a moment as Hono and our own API write it: UTC, whole seconds."""
-    return datetime.datetime.fromtimestamp(moment, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.datetime.fromtimestamp(moment, datetime.UTC).strftime(ISO)

@@ -59,7 +59,7 @@ def new_device_id(randomness: Randomness) -> DeviceId:
 
 def parse_tenant_id(text: str) -> TenantId:
     """Accept a tenant id, or say which characters it may have."""
-    if len(text) > TENANT_ID_MAX or not _TENANT_ID.fullmatch(text):
+    if len(text) > TENANT_ID_MAX or not _TENANT_ID.fullmatch(text) or text in (".", ".."):
         raise IdentifierRefusedError(f"a tenant id has 1 to {TENANT_ID_MAX} of the characters a-z A-Z 0-9 - _ .")
     return TenantId(text)
 

@@ -7,16 +7,21 @@ stored reply is looked up before the challenge is judged, so that a repeated req
 from dataclasses import dataclass
 from enum import Enum
 
-from onboarding_api.domain.errors import ChallengeBurntError, ChallengeExpiredError, ChallengeUsedError
+from onboarding_api.domain.errors import (
+    ChallengeBurntError,
+    ChallengeExpiredError,
+    ChallengeUsedError,
+    TenantDisabledError,
+)
 from onboarding_api.domain.identifiers import (
     AuthorityId,
     DeviceKey,
     HardwareId,
     OnboardingId,
-    TenantId,
     Timestamp,
     UserId,
 )
+from onboarding_api.domain.management.tenants import TenantState
 from onboarding_api.domain.ownership import HardwareState
 
 CHALLENGE_LIFE_S = 5 * 60
@@ -51,7 +56,7 @@ class Claims:
 class Tenancy:
     """The part of a tenant that a registration needs: where its devices connect and who certifies them."""
 
-    tenant: TenantId
+    tenant: TenantState
     authority: AuthorityId
     endpoint_url: str
     anchor: tuple[bytes, bytes] | None
@@ -78,7 +83,7 @@ class Onboarding:
         """Return the stored answer if exactly this signing request was registered here."""
         return self.reply if self.digest == digest else None
 
-    def require_unanswered(self, now: Timestamp) -> None:
+    def require_answerable(self, now: Timestamp) -> None:
         """Refuse unless the challenge may still be answered."""
         if self.reply is not None:
             raise ChallengeUsedError("this challenge has registered another signing request")
@@ -86,6 +91,13 @@ class Onboarding:
             raise ChallengeBurntError("this challenge was answered wrongly before and cannot be used again")
         if now >= self.expires_at:
             raise ChallengeExpiredError("this challenge was not answered within five minutes")
+        require_enabled(self.tenancy.tenant)
+
+
+def require_enabled(tenant: TenantState) -> None:
+    """Refuse to onboard for a tenant that the operator has disabled."""
+    if not tenant.enabled:
+        raise TenantDisabledError("your tenant is disabled, so it can onboard no devices")
 
 
 @dataclass(frozen=True, slots=True)

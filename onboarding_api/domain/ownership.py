@@ -4,13 +4,15 @@ The rules kept here:
 1. `assigned` does not lock: a new label proof supersedes it, by any user of any tenant, at any time.
 2. `connected` locks: only its own user may onboard it again, which is what a reset device needs.
 3. A reset counter lower than one already shown is a replay, whoever sends it.
-4. The hardware keeps its device row within a tenant, and leaves it when it moves to another.
+4. What an administrator has disabled stays disabled: its device is not renewed. Another tenant may still take what is
+   only `assigned` (rule 1), or whoever saw a label first could keep its owner away by disabling it.
+5. The hardware keeps its device row within a tenant, and leaves it when it moves to another.
 """
 
 from dataclasses import dataclass
 from enum import Enum
 
-from onboarding_api.domain.errors import DeviceOwnedElsewhereError, ResetsBehindError
+from onboarding_api.domain.errors import DeviceDisabledError, DeviceOwnedElsewhereError, ResetsBehindError
 from onboarding_api.domain.identifiers import DeviceKey, TenantId, UserId, Version
 
 ASSIGNED_LAPSES_S = 24 * 3600
@@ -52,7 +54,10 @@ class Holding:
 
     key: DeviceKey
     owner: UserId | None
+    version: Version
     credentials_version: Version
+    enabled: bool
+    """Neither the device nor the credential of its certificate has been disabled."""
 
     def held_by(self, claimant: Claimant) -> bool:
         """Tell whether exactly this user of this tenant holds it."""
@@ -80,4 +85,8 @@ def judge_claim(hardware: Hardware | None, claimant: Claimant, resets: int) -> T
         raise ResetsBehindError("the reset counter is lower than one this device has already shown")
     if holding is None:
         return Transition.CREATE
-    return Transition.RENEW if holding.key.tenant == claimant.tenant else Transition.MOVE
+    if holding.key.tenant != claimant.tenant:
+        return Transition.MOVE
+    if not holding.enabled:
+        raise DeviceDisabledError("this device has been disabled by an administrator")
+    return Transition.RENEW

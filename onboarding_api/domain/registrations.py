@@ -12,6 +12,7 @@ from onboarding_api.domain.identifiers import (
     Timestamp,
     Version,
 )
+from onboarding_api.domain.management.tenants import TenantState
 from onboarding_api.domain.onboardings import Claims, DeviceView
 from onboarding_api.domain.ownership import Claimant, Hardware, Transition
 
@@ -45,6 +46,8 @@ class Registration:
     transition: Transition
     before: Hardware | None
     key: DeviceKey
+    tenant: TenantState
+    """What was judged: enabled, and with this limit."""
     authority: AuthorityId
     leaf: Leaf
     operational_key: bytes

@@ -4,6 +4,7 @@ The rule kept here: what a key is for and whose it is are authenticated with it,
 another row, tenant or purpose does not open.
 """
 
+import hmac
 from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidTag
@@ -28,6 +29,10 @@ class Seal:
     """The key-encryption key."""
 
     key: bytes = field(repr=False)
+
+    def derive(self, purpose: str) -> bytes:
+        """Return a key for something else, which tells nothing about this one."""
+        return hmac.digest(self.key, f"onboarding-api derived key v1\0{purpose}".encode(), "sha256")
 
     def close(self, secret: ec.EllipticCurvePrivateKey, purpose: str, subject: str, randomness: Randomness) -> bytes:
         """Return the sealed key: nonce, then ciphertext and tag."""

@@ -5,7 +5,9 @@ belong together in a row of ours; and only with the newest assignment. A device 
 hold its old link, and what it says there proves nothing about the new certificate.
 """
 
+from onboarding_api.domain.audit import Action, Actor, Event, chain_of
 from onboarding_api.domain.identifiers import DeviceKey, Timestamp
+from onboarding_api.storage.audit import record
 from onboarding_api.storage.contacts import Contact, find_contact, mark_connected
 from onboarding_api.storage.database import Database
 
@@ -24,4 +26,6 @@ class Contacts:
             with self._database.writing() as connection:
                 if not mark_connected(connection, key, sequence, now):
                     return find_contact(connection, key, sequence)  # another listener was first, or the device is gone
+                told = Event(chain_of(key.tenant), Action.DEVICE_CONNECTED, f"device/{key.device}")
+                record(connection, Actor(key.device, None, "device"), now, told)
         return contact

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from onboarding_api.domain.accounts import Principal
+from onboarding_api.domain.audit import SERVICE, Action, Event, chain_of
 from onboarding_api.domain.certificates import Leaf, issue_leaf, new_serial
 from onboarding_api.domain.errors import (
     ConcurrentChangeError,
@@ -38,6 +39,7 @@ from onboarding_api.domain.ownership import Claimant, HardwareState, Transition,
 from onboarding_api.domain.registrations import Granted, Registered, Registration, Submission
 from onboarding_api.services.signing_keys import SigningKeys
 from onboarding_api.services.tenants import Authorities
+from onboarding_api.storage.audit import record
 from onboarding_api.storage.database import Database
 from onboarding_api.storage.onboardings import burn, find_onboarding
 from onboarding_api.storage.registrations import find_standing, write_registration
@@ -81,12 +83,13 @@ class Registrar:
                 raise OnboardingUnknownError("there is no such onboarding")
             if reply := opened.reply_to(digest):
                 return Registered(reply, replayed=True)
-            opened.require_unanswered(now)
+            opened.require_answerable(now)
             request = self._verify(opened, claimant, submission, now)
             registration = self._grant(opened, claimant, submission, request, now)
             try:
                 with self.database.writing() as connection:
                     write_registration(connection, registration)
+                    record(connection, principal.actor, now, *_events(registration))
             except ConcurrentChangeError:
                 continue  # most likely the same request, sent twice at once: look for its answer
             return Registered(registration.reply, replayed=False)
@@ -144,6 +147,7 @@ class Registrar:
             before=before,
             transition=transition,
             key=key,
+            tenant=opened.tenancy.tenant,
             authority=authority.id,
             leaf=leaf,
             operational_key=request.spki_hash,
@@ -174,3 +178,21 @@ class Registrar:
             successors=self.keys.successors,
         )
         return sign_assignment(assignment, self.keys.assignment)
+
+
+def _events(registration: Registration) -> list[Event]:
+    key, holding = registration.key, registration.before.holding if registration.before else None
+    details: dict[str, str | int | None] = {
+        "certificate": registration.leaf.fingerprint.hex(),
+        "hardware": registration.hardware.hex(),
+        "onboarding": registration.onboarding,
+        "sequence": registration.sequence,
+        "transition": registration.transition.value,
+    }
+    name = f"device/{key.device}"
+    events = [Event(chain_of(key.tenant), Action.DEVICE_REGISTERED, name, registration.version, details=details)]
+    if holding and holding.key != key:
+        # What another tenant's user did to it, and who he is, is not the old tenant's to know.
+        name = f"device/{holding.key.device}"
+        events.append(Event(chain_of(holding.key.tenant), Action.DEVICE_LEFT, name, told_as=SERVICE))
+    return events

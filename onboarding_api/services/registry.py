@@ -5,16 +5,22 @@ from dataclasses import dataclass
 from argon2 import PasswordHasher
 
 from onboarding_api.domain.identifiers import Clock, Randomness
+from onboarding_api.domain.openid import Provider
 from onboarding_api.domain.sealing import Seal
 from onboarding_api.services.accounts import Accounts
+from onboarding_api.services.audit import AuditTrail
 from onboarding_api.services.management.access import Access
 from onboarding_api.services.management.credentials import CredentialManagement
 from onboarding_api.services.management.devices import DeviceManagement
 from onboarding_api.services.management.tenants import TenantManagement
 from onboarding_api.services.onboardings import Onboardings
+from onboarding_api.services.openid import Fetch, OpenId
+from onboarding_api.services.readiness import Readiness
 from onboarding_api.services.registration import Registrar, Render
+from onboarding_api.services.sessions import Sessions
 from onboarding_api.services.signing_keys import open_signing_keys
 from onboarding_api.services.tenants import Authorities
+from onboarding_api.services.token_keys import TokenKeys
 from onboarding_api.services.tokens import Tokens
 from onboarding_api.services.watching import StreamLimits, Watching
 from onboarding_api.storage.changes import Changes
@@ -27,6 +33,7 @@ class Registry:
 
     accounts: Accounts
     tokens: Tokens
+    sessions: Sessions
     onboardings: Onboardings
     registrar: Registrar
     watching: Watching
@@ -34,6 +41,8 @@ class Registry:
     tenants: TenantManagement
     devices: DeviceManagement
     credentials: CredentialManagement
+    audit: AuditTrail
+    readiness: Readiness
     clock: Clock
 
 
@@ -47,21 +56,26 @@ def open_registry(
     clock: Clock,
     randomness: Randomness,
     hasher: PasswordHasher | None = None,
+    openid: tuple[Provider, Fetch] | None = None,
 ) -> Registry:
     """Open the signing keys and join the services."""
     keys = open_signing_keys(database, seal)
     onboardings = Onboardings(database, randomness)
     accounts = Accounts(database, randomness, hasher)
-    tokens = Tokens(issuer, keys.token, randomness)
+    tokens = Tokens(issuer, TokenKeys(database, seal), randomness)
+    provider = None if openid is None else OpenId(openid[0], database, openid[1])
     return Registry(
         accounts=accounts,
         tokens=tokens,
+        sessions=Sessions(database, seal, randomness),
         onboardings=onboardings,
         registrar=Registrar(database, Authorities(database, seal), keys, issuer, randomness, render),
         watching=Watching(onboardings, Changes(database), limits, clock),
-        access=Access(database, accounts, tokens, randomness),
+        access=Access(database, accounts, tokens, randomness, provider),
         tenants=TenantManagement(database, randomness),
         devices=DeviceManagement(database, randomness),
         credentials=CredentialManagement(database, seal, randomness),
+        audit=AuditTrail(database),
+        readiness=Readiness(database, seal),
         clock=clock,
     )

@@ -1,7 +1,8 @@
 """The service's own keys: made once, sealed, opened when a process starts.
 
-The rule kept here: a standby key for assignments exists from the first day, and every assignment names it, so that
-the operator can change keys without losing devices that pinned the old one.
+The rule kept here: a standby key exists from the first day. Every assignment names that for assignments, so that the
+operator can change keys without losing devices that pinned the old one; those for access tokens are published
+(`token_keys.py`).
 """
 
 from dataclasses import dataclass, field
@@ -15,16 +16,15 @@ from onboarding_api.storage.database import Database
 from onboarding_api.storage.signing_keys import SealedSigningKey, find_signing_keys, insert_signing_key
 from onboarding_protocol.assignment import jwk_thumbprint
 
-_ASSIGNMENT, _TOKEN = "assignment", "token"
-_RANKS = {_ASSIGNMENT: 2, _TOKEN: 1}
+_ASSIGNMENT, TOKEN = "assignment", "token"
+_RANKS = {_ASSIGNMENT: 2, TOKEN: 2}
 
 
 @dataclass(frozen=True, slots=True)
 class SigningKeys:
-    """The keys this process signs with."""
+    """The keys this process signs assignments with."""
 
     assignment: ec.EllipticCurvePrivateKey = field(repr=False)
-    token: ec.EllipticCurvePrivateKey = field(repr=False)
     successors: tuple[bytes, ...]
     """Thumbprints of the keys that may sign the next assignment besides the present one."""
 
@@ -34,21 +34,23 @@ def ensure_signing_keys(database: Database, seal: Seal, randomness: Randomness, 
     with database.writing() as connection:
         for purpose, ranks in _RANKS.items():
             for rank in range(len(find_signing_keys(connection, purpose)), ranks):
-                key = ec.generate_private_key(ec.SECP256R1())
-                thumbprint = jwk_thumbprint(key.public_key())
-                sealed = seal.close(key, purpose, thumbprint.hex(), randomness)
-                insert_signing_key(connection, SealedSigningKey(purpose, rank, thumbprint, sealed), now)
+                insert_signing_key(connection, new_signing_key(seal, purpose, rank, randomness), now)
+
+
+def new_signing_key(seal: Seal, purpose: str, rank: int, randomness: Randomness) -> SealedSigningKey:
+    """Make a key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    thumbprint = jwk_thumbprint(key.public_key())
+    return SealedSigningKey(purpose, rank, thumbprint, seal.close(key, purpose, thumbprint.hex(), randomness))
 
 
 def open_signing_keys(database: Database, seal: Seal) -> SigningKeys:
-    """Open the keys that sign."""
+    """Open the keys that sign assignments."""
     with database.reading() as connection:
         assignment = find_signing_keys(connection, _ASSIGNMENT)
-        token = find_signing_keys(connection, _TOKEN)
-    if not assignment or not token:
+    if not assignment:
         raise SchemaOutdatedError("the database has no signing keys yet")
     return SigningKeys(
         assignment=seal.open(assignment[0].sealed_key, _ASSIGNMENT, assignment[0].thumbprint.hex()),
-        token=seal.open(token[0].sealed_key, _TOKEN, token[0].thumbprint.hex()),
         successors=tuple(key.thumbprint for key in assignment[1:]),
     )

@@ -6,8 +6,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from onboarding_api.domain.audit import SERVICE, SERVICE_CHAIN, Action, Actor, Event, chain_of
+from onboarding_api.domain.canonical import digest
 from onboarding_api.domain.certificates import Authority, create_authority, new_serial
 from onboarding_api.domain.errors import EndpointRefusedError, TenantExistsError, TenantUnknownError
+from onboarding_api.domain.hono import tenant_document
 from onboarding_api.domain.identifiers import (
     AuthorityId,
     Randomness,
@@ -17,6 +20,7 @@ from onboarding_api.domain.identifiers import (
     new_uuid,
 )
 from onboarding_api.domain.sealing import Seal
+from onboarding_api.storage.audit import record
 from onboarding_api.storage.database import Database
 from onboarding_api.storage.tenants import (
     SealedAuthority,
@@ -43,7 +47,9 @@ class Tenants:
         self._seal = seal
         self._randomness = randomness
 
-    def create(self, tenant: TenantId, endpoint_url: str, endpoint_ca: bytes | None, now: Timestamp) -> Authority:
+    def create(
+        self, tenant: TenantId, endpoint_url: str, endpoint_ca: bytes | None, now: Timestamp, by: Actor = SERVICE
+    ) -> Authority:
         """Create a tenant and its authority; `endpoint_ca` is the PEM of who vouches for the endpoint."""
         require_endpoint(endpoint_url)
         anchor = _read_anchor(endpoint_ca) if endpoint_ca else None
@@ -54,9 +60,13 @@ class Tenants:
                 raise TenantExistsError(f"there is already a tenant {tenant}")
             insert_tenant(connection, tenant, version, endpoint_url, anchor, now)
             insert_authority(connection, sealed, now)
+            created = _events(Action.TENANT_CREATED, tenant, endpoint_url, version, digest(tenant_document()))
+            record(connection, by, now, *created)
         return authority
 
-    def give_endpoint(self, tenant: TenantId, endpoint_url: str, endpoint_ca: bytes | None, now: Timestamp) -> None:
+    def give_endpoint(
+        self, tenant: TenantId, endpoint_url: str, endpoint_ca: bytes | None, now: Timestamp, by: Actor = SERVICE
+    ) -> None:
         """Say where a tenant's devices connect from now on; make its authority if it has none yet."""
         require_endpoint(endpoint_url)
         anchor = _read_anchor(endpoint_ca) if endpoint_ca else None
@@ -66,6 +76,7 @@ class Tenants:
                 raise TenantUnknownError(f"there is no tenant {tenant}")
             if not authority_certificates(connection, tenant):
                 insert_authority(connection, sealed, now)
+            record(connection, by, now, *_events(Action.TENANT_ENDPOINT, tenant, endpoint_url))
 
     def _new_authority(self, tenant: TenantId, now: Timestamp) -> tuple[Authority, SealedAuthority]:
         key = ec.generate_private_key(ec.SECP256R1())
@@ -130,6 +141,14 @@ def require_endpoint(url: str) -> None:
         usable = False
     if not usable or not url.isascii() or "@" in url:
         raise EndpointRefusedError(f"not an endpoint a device can use: {url}")
+
+
+def _events(
+    action: Action, tenant: TenantId, endpoint_url: str, version: Version | None = None, hashed: str | None = None
+) -> list[Event]:
+    told = {"endpoint": endpoint_url}
+    chains = (SERVICE_CHAIN, chain_of(tenant))
+    return [Event(chain, action, f"tenant/{tenant}", version, hashed, told) for chain in chains]
 
 
 def _read_anchor(pem: bytes) -> tuple[bytes, bytes]:

@@ -50,13 +50,15 @@ class Following:
         watching = self._watching
         if self._last is None:
             return self._read()
-        if self._last.state in TERMINAL or watching.clock() >= self._ends_at:
+        if self._last.state in TERMINAL or watching.clock() >= self._ends_at or watching.ending:
             raise StopIteration
         quiet_until = watching.clock() + watching.limits.keep_alive_s
         while True:
             last, woken = self._last, watching.changes.wait(self._seen, watching.limits.keep_alive_s)
             if (view := self._read()) != last:
                 return view
+            if watching.ending:
+                raise StopIteration
             if not woken or watching.clock() >= quiet_until:
                 return None
 
@@ -81,7 +83,13 @@ class Watching:
         self.changes = changes
         self.limits = limits
         self.clock = clock
+        self.ending = False
         self._slots = threading.BoundedSemaphore(limits.count)
+
+    def end(self) -> None:
+        """End all streams: their clients open them again, at another server."""
+        self.ending = True
+        self.changes.wake()
 
     def follow(self, principal: Principal, onboarding: OnboardingId) -> Following:
         """Return the views of one's own onboarding; the caller must close them."""

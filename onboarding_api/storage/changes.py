@@ -55,6 +55,10 @@ class Changes:
         with self._changed:
             return self._changed.wait_for(lambda: self._generation != seen, timeout_s)
 
+    def wake(self) -> None:
+        """Wake all who wait, without a change."""
+        self._announce()
+
     def _run(self, watch: Callable[[], None]) -> None:
         """Watch; if that fails, let the next listener start it again."""
         try:

@@ -21,6 +21,8 @@ from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, Ope
 
 from onboarding_api.domain.errors import ConcurrentChangeError, DatabaseUnreachableError, DatabaseUnusableError
 
+__all__ = ["Connection", "Database"]
+
 _RIVALRY = ("40001", "40P01")
 """PostgreSQL's serialization failure and deadlock (appendix A): done again, as after any other rivalry."""
 _BUSY_MS = 10_000

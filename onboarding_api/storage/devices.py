@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, insert, select, update
 
 from onboarding_api.domain.errors import LimitReachedError, TenantUnknownError
 from onboarding_api.domain.hono import Document
 from onboarding_api.domain.identifiers import DeviceId, DeviceKey, TenantId, Timestamp, Version
 from onboarding_api.domain.management.devices import DeviceRecord, Status
 from onboarding_api.domain.management.search import Found, Search
-from onboarding_api.storage.searching import Searched, array_length, array_texts, run_search
+from onboarding_api.storage.device_pages import count_devices, find_page
 from onboarding_api.storage.tables import certificates, devices, tenants
 from onboarding_api.storage.tenant_documents import find_tenant
 
@@ -23,7 +23,6 @@ _FIND = (
     )
     .where(tenants.c.tenant_id == bindparam("tenant"))
 )
-_COUNT = select(func.count()).select_from(devices).where(devices.c.tenant_id == bindparam("tenant"))
 _INSERT = insert(devices)
 _REPLACE = (
     update(devices)
@@ -39,16 +38,6 @@ _REVOKE_ALL = (
     .values(revoked_at=bindparam("now"), revocation="device-deleted")
 )
 _REVOKE = _REVOKE_ALL.where(certificates.c.device_id == bindparam("device"))
-_SEARCHED = Searched(
-    devices,
-    devices.c.device_id,
-    {
-        ("status", "created"): devices.c.created_at,
-        ("status", "updated"): devices.c.updated_at,
-        ("status", "auto-provisioned"): devices.c.auto_provisioned,
-        ("status", "auto-provisioning-notification-sent"): devices.c.notification_sent,
-    },
-)
 
 
 def find_device(connection: Connection, key: DeviceKey) -> tuple[bool, DeviceRecord | None]:
@@ -56,7 +45,7 @@ def find_device(connection: Connection, key: DeviceKey) -> tuple[bool, DeviceRec
     row = connection.execute(_FIND, {"tenant": key.tenant, "device": key.device}).one_or_none()
     if row is None or row.device_id is None:
         return row is not None, None
-    return True, _record(row)
+    return True, device_record(row)
 
 
 def require_room(connection: Connection, tenant: TenantId) -> None:
@@ -70,7 +59,7 @@ def require_room(connection: Connection, tenant: TenantId) -> None:
     if state is None:
         raise TenantUnknownError(f"there is no tenant {tenant}")
     limit = state.limit("max-devices")
-    if limit is not None and connection.execute(_COUNT, {"tenant": tenant}).scalar_one() >= limit:
+    if limit is not None and count_devices(connection, tenant) >= limit:
         raise LimitReachedError(f"the tenant may have no more than {limit} devices")
 
 
@@ -125,19 +114,12 @@ def delete_devices(connection: Connection, tenant: TenantId, now: Timestamp) -> 
 
 def search_devices(connection: Connection, tenant: TenantId, search: Search) -> Found[DeviceRecord]:
     """Return one page of a tenant's devices that match."""
-    limits = [devices.c.tenant_id == tenant]
-    if search.gateways is not None:
-        dialect = connection.dialect.name
-        others = devices.alias("others")
-        named = array_texts(dialect, others.c.document, "via", others.c.tenant_id == tenant)
-        grouped = array_length(dialect, devices.c.document, "memberOf") > 0
-        gateway = or_(devices.c.device_id.in_(named), func.coalesce(grouped, False))
-        limits.append(gateway if search.gateways else ~gateway)
-    found = run_search(connection, _SEARCHED, search, limits)
-    return Found(found.total, [_record(row) for row in found.page])
+    found = find_page(connection, tenant, search)
+    return Found(found.total, [device_record(row) for row in found.page])
 
 
-def _record(row: Row[tuple[Any, ...]]) -> DeviceRecord:
+def device_record(row: Row[tuple[Any, ...]]) -> DeviceRecord:
+    """Return a device as its row has it."""
     updated = None if row.updated_at is None else Timestamp(row.updated_at)
     status = Status(Timestamp(row.created_at), updated, row.auto_provisioned, row.notification_sent)
     return DeviceRecord(DeviceId(row.device_id), Version(row.version), row.document, status)

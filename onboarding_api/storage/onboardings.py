@@ -13,8 +13,18 @@ from onboarding_api.domain.identifiers import (
     OnboardingId,
     TenantId,
     Timestamp,
+    Version,
 )
-from onboarding_api.domain.onboardings import Claims, DeviceView, Onboarding, OpenOnboarding, Progress, Tenancy
+from onboarding_api.domain.management.tenants import TenantState
+from onboarding_api.domain.onboardings import (
+    Claims,
+    DeviceView,
+    Onboarding,
+    OpenOnboarding,
+    Progress,
+    Tenancy,
+    require_enabled,
+)
 from onboarding_api.domain.ownership import ASSIGNED_LAPSES_S, Claimant, HardwareState
 from onboarding_api.storage.tables import hardware, onboardings, owners, tenant_authorities, tenants
 
@@ -27,6 +37,8 @@ _OPEN = insert(onboardings)
 _FIND = (
     select(
         onboardings,
+        tenants.c.version,
+        tenants.c.document,
         tenants.c.endpoint_url,
         tenants.c.anchor_name,
         tenants.c.anchor_key,
@@ -44,7 +56,7 @@ _FIND = (
 )
 _BURN = update(onboardings).where(_MINE, onboardings.c.used_at.is_(None)).values(used_at=bindparam("now"))
 _HELD = (
-    select(tenants.c.endpoint_url, owners.c.user_id, hardware)
+    select(tenants.c.endpoint_url, tenants.c.version, tenants.c.document, owners.c.user_id, hardware)
     .select_from(tenants)
     .outerjoin(
         hardware,
@@ -105,11 +117,12 @@ def open_onboarding(
 
 
 def find_held(connection: Connection, claimant: Claimant, key_hash: HardwareId) -> DeviceView | None:
-    """Return the device this hardware is, if exactly this claimant holds it; refuse a tenant without endpoint."""
+    """Return the device this hardware is, if exactly this claimant holds it; refuse a tenant that can take none."""
     wanted = {"key_hash": key_hash, "tenant": claimant.tenant, "user": claimant.user}
     row = connection.execute(_HELD, wanted).one_or_none()
     if row is None or row.endpoint_url is None:
         raise EndpointMissingError("the tenant has no endpoint yet, so its devices would have nowhere to connect")
+    require_enabled(_tenant(claimant, row))
     return None if row.user_id is None else _device(row)
 
 
@@ -123,7 +136,7 @@ def find_onboarding(connection: Connection, claimant: Claimant, onboarding: Onbo
     anchor = None if row.anchor_key is None else (row.anchor_name, row.anchor_key)
     return Onboarding(
         id=onboarding,
-        tenancy=Tenancy(claimant.tenant, authority, row.endpoint_url, anchor),
+        tenancy=Tenancy(_tenant(claimant, row), authority, row.endpoint_url, anchor),
         user=claimant.user,
         label_spki=row.label_spki,
         challenge=row.challenge,
@@ -158,6 +171,10 @@ def find_progress(connection: Connection, claimant: Claimant, onboarding: Onboar
         assigned_at=row.assigned_at,
         connected_at=row.connected_at,
     )
+
+
+def _tenant(claimant: Claimant, row: Row[tuple[Any, ...]]) -> TenantState:
+    return TenantState(claimant.tenant, Version(row.version), row.document)
 
 
 def _device(row: Row[tuple[Any, ...]]) -> DeviceView:

@@ -1,18 +1,23 @@
-"""Registering: one statement to read where hardware and key stand, six to eight to write.
+"""Registering: one statement to read where hardware and key stand, six to eight to write. A tenant with a limit costs
+three more, because whoever counts its devices locks it first.
 
 Hardware and operational keys are looked up across tenants on purpose: they are unique across tenants. Every other
-statement names the tenant of the row it touches. Each update names what it expects to find (Hono's version, the
-hardware's sequence and state, the unused challenge); if that is gone, ConcurrentChangeError rolls everything back.
+statement names the tenant of the row it touches. Each update names what it expects to find (Hono's versions, the
+hardware's sequence and state, the tenant as it was judged, the unused challenge); if that is gone,
+ConcurrentChangeError rolls everything back.
 """
+
+from typing import cast
 
 from sqlalchemy import Connection, CursorResult, and_, bindparam, delete, exists, insert, literal, or_, select, update
 
 from onboarding_api.domain.errors import ConcurrentChangeError
-from onboarding_api.domain.hono import X509_CERT
+from onboarding_api.domain.hono import X509_CERT, Document, auth_id
 from onboarding_api.domain.identifiers import DeviceId, DeviceKey, HardwareId, TenantId, UserId, Version
 from onboarding_api.domain.ownership import Hardware, HardwareState, Holding, Transition
 from onboarding_api.domain.registrations import Registration, Standing
-from onboarding_api.storage.tables import certificates, credentials, devices, hardware, onboardings, owners
+from onboarding_api.storage.devices import require_room
+from onboarding_api.storage.tables import certificates, credentials, devices, hardware, onboardings, owners, tenants
 
 _one = select(literal(1).label("one")).subquery()
 _others = hardware.alias("others")
@@ -26,13 +31,25 @@ _key_taken = or_(
 )
 _STANDING = select(
     hardware,
+    devices.c.version,
+    devices.c.document.label("device"),
     devices.c.credentials_version,
+    credentials.c.auth_id,
+    credentials.c.document.label("credential"),
     owners.c.user_id,
     _key_taken.label("key_taken"),
 ).select_from(
     _one.outerjoin(hardware, hardware.c.key_hash == bindparam("key_hash"))
     .outerjoin(devices, and_(devices.c.tenant_id == hardware.c.tenant_id, devices.c.device_id == hardware.c.device_id))
     .outerjoin(owners, and_(owners.c.tenant_id == devices.c.tenant_id, owners.c.device_id == devices.c.device_id))
+    .outerjoin(
+        credentials,
+        and_(
+            credentials.c.tenant_id == devices.c.tenant_id,
+            credentials.c.device_id == devices.c.device_id,
+            credentials.c.type == X509_CERT,
+        ),
+    )
 )
 
 _INSERT_DEVICE = insert(devices)
@@ -45,6 +62,7 @@ _TOUCH_DEVICE = (
     .where(
         devices.c.tenant_id == bindparam("tenant"),
         devices.c.device_id == bindparam("device"),
+        devices.c.version == bindparam("expected_device"),
         devices.c.credentials_version == bindparam("expected"),
     )
     .values(credentials_version=bindparam("successor"))
@@ -89,6 +107,7 @@ _CONSUME = (
         onboardings.c.user_id == bindparam("user"),
         onboardings.c.used_at.is_(None),
         onboardings.c.expires_at > bindparam("now"),
+        exists().where(tenants.c.tenant_id == bindparam("tenant"), tenants.c.version == bindparam("expected_tenant")),
     )
     .values(
         used_at=bindparam("now"),
@@ -102,22 +121,33 @@ _CONSUME = (
 def find_standing(connection: Connection, key_hash: HardwareId, operational_key: bytes) -> Standing:
     """Return where this hardware and this operational key stand, across tenants."""
     wanted = {"key_hash": key_hash, "operational_key": operational_key}
-    row = connection.execute(_STANDING, wanted).one()
+    rows = connection.execute(_STANDING, wanted).all()
+    row = rows[0]
     if row.key_hash is None:
         return Standing(None, row.key_taken)
     holding = None
     if row.credentials_version is not None:
+        key = DeviceKey(TenantId(row.tenant_id), DeviceId(row.device_id))
+        certificate: Document = next((each.credential for each in rows if each.auth_id == auth_id(key)), {})
         holding = Holding(
-            key=DeviceKey(TenantId(row.tenant_id), DeviceId(row.device_id)),
+            key=key,
             owner=None if row.user_id is None else UserId(row.user_id),
+            version=Version(row.version),
             credentials_version=Version(row.credentials_version),
+            enabled=all(each.get("enabled") is not False for each in (row.device, certificate, *_secrets(certificate))),
         )
     return Standing(Hardware(row.resets, row.sequence, HardwareState(row.state), holding), row.key_taken)
+
+
+def _secrets(credential: Document) -> list[Document]:
+    return cast("list[Document]", credential.get("secrets", []))
 
 
 def write_registration(connection: Connection, registration: Registration) -> None:
     """Write all rows of one registration and consume its challenge."""
     holding = registration.before.holding if registration.before else None
+    if registration.transition is not Transition.RENEW and registration.tenant.limit("max-devices") is not None:
+        require_room(connection, registration.key.tenant)
     if holding:
         old = {"tenant": holding.key.tenant, "hardware": registration.hardware, "now": registration.now}
         connection.execute(_REVOKE, old)
@@ -138,6 +168,7 @@ def write_registration(connection: Connection, registration: Registration) -> No
         "signed": registration.digest,
         "number": registration.sequence,
         "answer": registration.reply,
+        "expected_tenant": registration.tenant.version,
     }
     _expect_one(connection.execute(_CONSUME, consumed))
 
@@ -160,8 +191,8 @@ def _create_device(connection: Connection, registration: Registration) -> None:
 
 def _renew_device(connection: Connection, registration: Registration, holding: Holding) -> None:
     name = {"tenant": holding.key.tenant, "device": holding.key.device}
-    versions = {"expected": holding.credentials_version, "successor": registration.version}
-    _expect_one(connection.execute(_TOUCH_DEVICE, name | versions))
+    expected = {"expected_device": holding.version, "expected": holding.credentials_version}
+    _expect_one(connection.execute(_TOUCH_DEVICE, name | expected | {"successor": registration.version}))
     changed = name | {"name": registration.auth_id, "replacement": registration.credential}
     if connection.execute(_REPLACE_CREDENTIAL, changed).rowcount == 0:
         added = {"type": X509_CERT, "auth_id": registration.auth_id, "document": registration.credential}

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    Column,
     ColumnElement,
     Connection,
     Numeric,
@@ -26,7 +27,6 @@ from sqlalchemy import (
     literal,
     or_,
     select,
-    true,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
@@ -43,8 +43,8 @@ class Searched:
     """A table that can be searched: its id, and the columns that look like members of the document."""
 
     table: Table
-    id: "ColumnElement[str]"
-    columns: Mapping[Pointer, Anything]
+    id: Column[str]
+    columns: Mapping[Pointer, Column[Any]]
 
 
 def run_search(
@@ -52,36 +52,19 @@ def run_search(
 ) -> Found[Row[tuple[Any, ...]]]:
     """Return how many rows match, and those of the page."""
     dialect = connection.dialect.name
-    conditions = [*limits, *(_condition(dialect, searched, each) for each in search.filters)]
+    conditions = [*limits, *(condition(dialect, searched, each) for each in search.filters)]
     total = connection.execute(select(func.count()).select_from(searched.table).where(*conditions)).scalar_one()
     if not total:
         return Found(0, [])
     page: Select[tuple[Any, ...]] = select(searched.table).where(*conditions)
     for order in search.orders:
-        page = page.order_by(*_ordering(dialect, searched, order))
-    page = page.order_by(_bytewise(dialect, searched.id)).limit(search.page_size)
+        page = page.order_by(*ordering(dialect, searched, order))
+    page = page.order_by(searched.id).limit(search.page_size)
     return Found(total, connection.execute(page.offset(search.page_index * search.page_size)).all())
 
 
-def array_texts(dialect: str, document: Anything, member: str, *limits: Condition) -> Select[tuple[str]]:
-    """Return all texts in the arrays that documents have as this member."""
-    if dialect == "sqlite":
-        each = func.json_each(document, f'$."{member}"').table_valued("value")
-        return select(each.c.value).select_from(document.table.join(each, true())).where(*limits)
-    each = func.jsonb_array_elements_text(
-        func.coalesce(cast(document, JSONB).op("->")(member), literal([], JSONB))
-    ).table_valued("value")
-    return select(each.c.value).select_from(document.table.join(each, true())).where(*limits)
-
-
-def array_length(dialect: str, document: Anything, member: str) -> Anything:
-    """Return how long the array is that a document has as this member."""
-    if dialect == "sqlite":
-        return func.json_array_length(document, f'$."{member}"')
-    return func.jsonb_array_length(cast(document, JSONB).op("->")(member))
-
-
-def _condition(dialect: str, searched: Searched, wanted: Filter) -> Condition:
+def condition(dialect: str, searched: Searched, wanted: Filter) -> Condition:
+    """Return what a filter demands, in SQL."""
     column = searched.id if wanted.pointer == ("id",) else searched.columns.get(wanted.pointer)
     if column is not None:
         return _column_is(dialect, column, wanted)
@@ -89,7 +72,7 @@ def _condition(dialect: str, searched: Searched, wanted: Filter) -> Condition:
     if isinstance(wanted.value, bool):
         return _boolean_is(dialect, kind, text, wanted)
     if isinstance(wanted.value, str):
-        return (kind == ("text" if dialect == "sqlite" else "string")) & _text_is(dialect, text, wanted)
+        return (kind == ("text" if dialect == "sqlite" else "string")) & text_is(dialect, text, wanted)
     if abs(wanted.value) >= _INTEGER_MAX:
         return false()
     if dialect == "sqlite":
@@ -103,8 +86,8 @@ def _column_is(dialect: str, column: Anything, wanted: Filter) -> Condition:
     if not isinstance(wanted.value, str):
         return false()
     if isinstance(column.type, BigInteger):
-        return _text_is(dialect, _moment(dialect, column), wanted)
-    return _text_is(dialect, column, wanted)
+        return text_is(dialect, _moment(dialect, column), wanted)
+    return text_is(dialect, column, wanted)
 
 
 def _boolean_is(dialect: str, kind: Anything, text: Anything, wanted: Filter) -> Condition:
@@ -113,7 +96,8 @@ def _boolean_is(dialect: str, kind: Anything, text: Anything, wanted: Filter) ->
     return or_(matches, kind.is_(None)) if wanted.pointer == ("enabled",) and wanted.value else matches
 
 
-def _text_is(dialect: str, text: Anything, wanted: Filter) -> Condition:
+def text_is(dialect: str, text: Anything, wanted: Filter) -> Condition:
+    """Return that a text is what a filter wants, or looks like it."""
     pattern = str(wanted.value)
     if not wanted.has_wildcards:
         return text == pattern
@@ -124,10 +108,13 @@ def _text_is(dialect: str, text: Anything, wanted: Filter) -> Condition:
     return text.like(pattern.replace("*", "%").replace("?", "_"), escape="\\")
 
 
-def _ordering(dialect: str, searched: Searched, order: Order) -> list[Anything]:
+def ordering(dialect: str, searched: Searched, order: Order) -> list[Anything]:
+    """Return what SQL sorts by, for one order that was asked for."""
     column = searched.id if order.pointer == ("id",) else searched.columns.get(order.pointer)
     if column is not None:
-        keys = [_bytewise(dialect, column) if column is searched.id else column]
+        if not column.nullable:
+            return [column.desc() if order.descending else column]
+        keys: list[Anything] = [column]
     elif dialect == "sqlite":
         keys = [_text(dialect, searched, order.pointer)]
     else:
@@ -159,11 +146,11 @@ def _text(dialect: str, searched: Searched, pointer: Pointer) -> Anything:
     """Return the member as SQL has it: on SQLite a text or number, on PostgreSQL always a text."""
     if dialect == "sqlite":
         return func.json_extract(searched.table.c.document, _path(pointer))
-    return cast(searched.table.c.document, JSONB).op("#>>", return_type=Text())(cast(list(pointer), ARRAY(Text)))
+    return searched.table.c.document.op("#>>", return_type=Text())(cast(list(pointer), ARRAY(Text)))
 
 
 def _at(searched: Searched, pointer: Pointer) -> Anything:
-    return cast(searched.table.c.document, JSONB).op("#>", return_type=JSONB())(cast(list(pointer), ARRAY(Text)))
+    return searched.table.c.document.op("#>", return_type=JSONB())(cast(list(pointer), ARRAY(Text)))
 
 
 def _path(pointer: Pointer) -> str:

@@ -3,7 +3,11 @@
 Four rules are held here by the database itself: hardware is unique across tenants (`hardware.key_hash`), so is an
 operational key (`hardware.operational_key`), and an auth-id is unique within its tenant; and whoever trusts an
 authority of one name is one holder, a tenant or a trust anchor group (`trust_anchor_names`). Rows of a tenant go with
-it; `hardware` stays, so that its counters never run backwards. Moments are seconds since 1970, UTC.
+it; `hardware` stays, so that its counters never run backwards, and so does the audit trail, which is evidence and
+names nothing by foreign keys. Moments are seconds since 1970, UTC.
+
+Ids are ordered bytewise on both databases. What searches look up, `device_members` and `device_runs`, is derived from
+`devices` by triggers alone (r0003): no program writes it, so it cannot disagree.
 
 Tables of short rows with random keys have no rowid on SQLite: one page per insert instead of two.
 """
@@ -19,22 +23,28 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
+    Text,
     UniqueConstraint,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
-metadata = MetaData(
-    naming_convention={
-        "pk": "%(table_name)s_pk",
-        "uq": "%(table_name)s_%(column_0_name)s_unique",
-        "fk": "%(table_name)s_%(column_0_name)s_of_%(referred_table_name)s",
-    }
-)
+from onboarding_api.storage.account_tables import external_subjects, sessions, sign_in_counts
+from onboarding_api.storage.audit_tables import audit_entries, audit_heads
+from onboarding_api.storage.naming import metadata
 
-_TENANT, _ID, _HASH = String(256), String(36), LargeBinary(32)
+__all__ = [
+    "audit_entries", "audit_heads", "certificates", "credentials", "devices", "external_subjects", "hardware",
+    "metadata", "onboardings", "owners", "sessions", "sign_in_counts", "signing_keys", "tenant_authorities", "tenants",
+    "trust_anchor_names", "trust_anchors", "users",
+]  # fmt: skip
+
+_TENANT = String(256).with_variant(String(256, collation="C"), "postgresql")
+_DOCUMENT = JSON().with_variant(JSONB(), "postgresql")
+_MEMBER = Text().with_variant(Text(collation="C"), "postgresql")
+_ID, _HASH = String(36), LargeBinary(32)
 _NAME, _HOLDER = String(512), String(264)
 
 
@@ -53,8 +63,8 @@ tenants = Table(
     metadata,
     Column("tenant_id", _TENANT, primary_key=True),
     Column("version", _ID, nullable=False),
-    Column("alias", _TENANT, unique=True),
-    Column("document", JSON, nullable=False),
+    Column("alias", String(256), unique=True),
+    Column("document", _DOCUMENT, nullable=False),
     Column("endpoint_url", String(2048)),
     Column("anchor_name", LargeBinary),
     Column("anchor_key", LargeBinary(33)),
@@ -68,7 +78,7 @@ tenant_authorities = Table(
     Column("authority_id", _ID, primary_key=True),
     _tenant(nullable=False),
     Column("state", String(16), nullable=False),
-    Column("subject_dn", _TENANT, nullable=False),
+    Column("subject_dn", String(256), nullable=False),
     Column("certificate", LargeBinary, nullable=False),
     Column("sealed_key", LargeBinary, nullable=False),
     Column("created_at", BigInteger, nullable=False),
@@ -82,6 +92,7 @@ Index(
     sqlite_where=_current,
     postgresql_where=_current,
 )
+Index("tenant_authorities_tenant", tenant_authorities.c.tenant_id)
 Index("tenant_authorities_subject_dn", tenant_authorities.c.subject_dn)
 
 trust_anchor_names = Table(
@@ -111,6 +122,7 @@ users = Table(
     Column("role", String(16), nullable=False),
     Column("password_hash", String(256), nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("disabled_at", BigInteger),
 )
 
 devices = Table(
@@ -120,11 +132,31 @@ devices = Table(
     Column("device_id", _TENANT, primary_key=True),
     Column("version", _ID, nullable=False),
     Column("credentials_version", _ID, nullable=False),
-    Column("document", JSON, nullable=False),
+    Column("document", _DOCUMENT, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger),
     Column("auto_provisioned", Boolean, nullable=False),
     Column("notification_sent", Boolean, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index("devices_created", devices.c.tenant_id, devices.c.created_at, devices.c.device_id)
+
+device_members = Table(
+    "device_members",
+    metadata,
+    Column("tenant_id", _TENANT, primary_key=True),
+    Column("pointer", _MEMBER, primary_key=True),
+    Column("value", _MEMBER, primary_key=True),
+    Column("device_id", _TENANT, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+device_runs = Table(
+    "device_runs",
+    metadata,
+    _tenant(primary_key=True),
+    Column("first_id", _TENANT, primary_key=True),
+    Column("devices", Integer, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -133,9 +165,9 @@ credentials = Table(
     metadata,
     Column("tenant_id", _TENANT, primary_key=True),
     Column("type", String(64), primary_key=True),
-    Column("auth_id", _TENANT, primary_key=True),
+    Column("auth_id", String(256), primary_key=True),
     Column("device_id", _TENANT, nullable=False),
-    Column("document", JSON, nullable=False),
+    Column("document", _DOCUMENT, nullable=False),
     Column("position", Integer, nullable=False, server_default=text("0")),
     _device(),
     sqlite_with_rowid=False,
@@ -197,6 +229,7 @@ certificates = Table(
     sqlite_with_rowid=False,
 )
 Index("certificates_hardware", certificates.c.key_hash)
+Index("certificates_device", certificates.c.tenant_id, certificates.c.device_id)
 Index("certificates_key", certificates.c.spki_hash)
 
 onboardings = Table(
@@ -224,5 +257,6 @@ signing_keys = Table(
     Column("thumbprint", _HASH, nullable=False, unique=True),
     Column("sealed_key", LargeBinary, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("retired_at", BigInteger),
     CheckConstraint("purpose IN ('assignment', 'token')", name="signing_keys_purpose"),
 )

@@ -5,6 +5,8 @@ from flask import request
 from onboarding_api.domain.accounts import Principal
 from onboarding_api.domain.errors import TokenRefusedError
 from onboarding_api.services.registry import Registry
+from onboarding_api.web.admission import admitted
+from onboarding_api.web.origins import origin
 
 
 def principal(registry: Registry) -> Principal:
@@ -12,4 +14,4 @@ def principal(registry: Registry) -> Principal:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise TokenRefusedError("the request carries no bearer token")
-    return registry.tokens.read(token.strip(), registry.clock())
+    return admitted(registry.access.by_token(token.strip(), origin(), registry.clock()))

@@ -7,28 +7,46 @@ without. Members we do not know are refused, so that a misspelt one is not silen
 import base64
 import binascii
 import re
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 from flask import request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from onboarding_api.web.refusals import BodyMissingError, BodyRefusedError, MediaTypeError
 
 BODY_MAX_OCTETS = 16 * 1024
 """The largest signing request is 8,192 octets, 10,924 in base64; the rest of a body is below 1,000."""
+_DISCARDED_OCTETS, _CHUNK_OCTETS = 1024 * 1024, 64 * 1024
+"""Whoever sends more than this after all may lose the answer."""
+_BODY = "wsgi.input"
 
 _Claim = Annotated[str, msgspec.Meta(min_length=1, max_length=128)] | None
 _ALPHABET = re.compile(r"[A-Za-z0-9_-]*\Z")
 
 
-class SignInBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """POST /v1/tokens."""
+_Token = Annotated[str, msgspec.Meta(max_length=256)]
 
-    username: Annotated[str, msgspec.Meta(max_length=128)]
-    password: Annotated[str, msgspec.Meta(max_length=1024)]
+
+class GrantBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /v1/tokens: what each grant needs is checked there."""
+
+    username: Annotated[str, msgspec.Meta(max_length=128)] | None = None
+    password: Annotated[str, msgspec.Meta(max_length=1024)] | None = None
+    refresh_token: _Token | None = None
+    grant_type: Literal["password", "refresh_token"] = "password"
 
     def __repr__(self) -> str:
-        return f"SignInBody(username={self.username!r})"
+        return f"GrantBody(username={self.username!r}, grant_type={self.grant_type!r})"
+
+
+class RevokeBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /v1/tokens/revoke."""
+
+    refresh_token: _Token
+
+    def __repr__(self) -> str:
+        return "RevokeBody()"
 
 
 class OpenBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,23 +66,38 @@ class DeviceBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     firmware: _Claim = None
 
 
-Body = TypeVar("Body", SignInBody, OpenBody, DeviceBody)
+Body = TypeVar("Body", GrantBody, RevokeBody, OpenBody, DeviceBody)
 
 
 def read_body(kind: type[Body]) -> Body:
     """Read the request's JSON body as `kind`, or say which member is wrong and why."""
     if request.mimetype != "application/json":
         raise MediaTypeError("the body must be application/json")
-    octets = request.get_data(cache=False)
+    octets = whole_body()
     if not octets:
         raise BodyMissingError("the request has no body")
     try:
-        return msgspec.json.decode(octets, type=kind)
+        return msgspec.convert(_whole(msgspec.json.decode(octets)), kind)
     except msgspec.ValidationError as error:
         reason, _, path = str(error).partition(" - at `$")
         raise BodyRefusedError(_member(reason, path), reason) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BodyRefusedError("", "not a JSON document in UTF-8") from error
+
+
+def whole_body() -> bytes:
+    """Return the body. One whose length was not told (chunked) is cut off at the limit by Flask; here it is refused."""
+    octets = request.get_data(cache=False)
+    if request.content_length is None and len(octets) == request.max_content_length and request.environ[_BODY].read(1):
+        raise RequestEntityTooLarge
+    return octets
+
+
+def discard_body() -> None:
+    """Read what is still coming of a body that was refused: whoever closes on it also destroys the answer."""
+    stream, rest = request.environ[_BODY], _DISCARDED_OCTETS
+    while rest > 0 and (octets := stream.read(min(rest, _CHUNK_OCTETS))):
+        rest -= len(octets)
 
 
 def base64_octets(member: str, text: str) -> bytes:
@@ -80,6 +113,14 @@ def base64url_octets(member: str, text: str) -> bytes:
     if not _ALPHABET.match(text) or len(text) % 4 == 1:
         raise BodyRefusedError(member, "not base64url without padding")
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def _whole(document: object) -> object:
+    """Return the document with its members' numbers as JSON has them: 1.0 is the integer 1."""
+    if not isinstance(document, dict):
+        return document
+    members = document.items()
+    return {name: int(each) if isinstance(each, float) and each.is_integer() else each for name, each in members}
 
 
 def _member(reason: str, path: str) -> str:

@@ -10,13 +10,13 @@ from http import HTTPStatus
 
 import msgspec
 import structlog
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from onboarding_api.domain import errors
 from onboarding_api.domain.errors import RegistryError
-from onboarding_api.domain.identifiers import Randomness
 from onboarding_api.web import refusals
+from onboarding_api.web.bodies import discard_body
 from onboarding_api.web.management.paths import is_management
 
 _log = structlog.get_logger()
@@ -36,6 +36,11 @@ _UNPROCESSABLE = HTTPStatus.UNPROCESSABLE_ENTITY
 PROBLEMS: dict[type[RegistryError], Problem] = {
     errors.CredentialsRefusedError: Problem("credentials-refused", _S.UNAUTHORIZED, "Sign-in refused"),
     errors.TokenRefusedError: Problem("token-refused", _S.UNAUTHORIZED, "Not signed in"),
+    errors.OpenIdTokenRefusedError: Problem("token-refused", _S.UNAUTHORIZED, "Not signed in"),
+    errors.OpenIdUnreachableError: Problem("openid-unreachable", _S.SERVICE_UNAVAILABLE, "No keys of the provider"),
+    errors.OpenIdConfigurationError: Problem("openid-unusable", _S.SERVICE_UNAVAILABLE, "Provider cannot be used"),
+    errors.RefreshRefusedError: Problem("refresh-refused", _S.UNAUTHORIZED, "Session over"),
+    errors.SignInLockedError: Problem("sign-in-locked", _S.TOO_MANY_REQUESTS, "Too many attempts"),
     errors.RoleRefusedError: Problem("role-refused", _S.FORBIDDEN, "Not allowed for this account"),
     errors.OnboardingUnknownError: Problem("onboarding-unknown", _S.NOT_FOUND, "No such onboarding"),
     errors.BootstrappingKeyRefusedError: Problem("bootstrapping-key-refused", _UNPROCESSABLE, "Not a label key"),
@@ -46,10 +51,14 @@ PROBLEMS: dict[type[RegistryError], Problem] = {
     errors.LabelProofMissingError: Problem("label-proof-missing", _UNPROCESSABLE, "Label proof missing"),
     errors.LabelProofRefusedError: Problem("label-proof-refused", _UNPROCESSABLE, "Label proof refused"),
     errors.DeviceOwnedElsewhereError: Problem("device-owned-elsewhere", _S.CONFLICT, "Device belongs to somebody else"),
+    errors.TenantDisabledError: Problem("tenant-disabled", _S.FORBIDDEN, "Tenant disabled"),
+    errors.DeviceDisabledError: Problem("device-disabled", _S.FORBIDDEN, "Device disabled"),
     errors.KeyAlreadyRegisteredError: Problem("key-already-registered", _S.CONFLICT, "Key already registered"),
     errors.ResetsBehindError: Problem("resets-behind", _S.CONFLICT, "Reset counter went backwards"),
     errors.ConcurrentChangeError: Problem("concurrent-change", _S.CONFLICT, "Changed at the same time"),
     errors.DatabaseUnreachableError: Problem("database-unreachable", _S.SERVICE_UNAVAILABLE, "No database"),
+    errors.RateExceededError: Problem("rate-exceeded", _S.TOO_MANY_REQUESTS, "Too many requests"),
+    errors.PasswordChecksBusyError: Problem("password-checks-busy", _S.SERVICE_UNAVAILABLE, "Too many password checks"),
     errors.TooManyStreamsError: Problem("too-many-streams", _S.SERVICE_UNAVAILABLE, "Too many open streams"),
     errors.EndpointMissingError: Problem("endpoint-missing", _S.CONFLICT, "Tenant has no endpoint"),
     errors.ManagementRefusedError: Problem("management-refused", _S.FORBIDDEN, "Not allowed for this account"),
@@ -70,6 +79,14 @@ PROBLEMS: dict[type[RegistryError], Problem] = {
     refusals.BodyMissingError: Problem("body-missing", _S.BAD_REQUEST, "No body"),
     refusals.BodyRefusedError: Problem("body-refused", _S.BAD_REQUEST, "Body refused"),
 }
+_PATIENT = (
+    errors.TooManyStreamsError,
+    errors.RateExceededError,
+    errors.PasswordChecksBusyError,
+    errors.SignInLockedError,
+    errors.OpenIdUnreachableError,
+)
+"""Refusals that know when it is worth to come back."""
 _REMEDIES = {
     _S.NOT_FOUND: "Check the path against the API's documentation.",
     _S.METHOD_NOT_ALLOWED: "Use one of the methods in the Allow header.",
@@ -77,20 +94,32 @@ _REMEDIES = {
 }
 
 
-def install_problems(app: Flask, randomness: Randomness) -> None:
+_INTERNAL = Problem("internal-error", _S.INTERNAL_SERVER_ERROR, "Internal error")
+
+
+def problem_type(problem: Problem) -> str:
+    """Return the `type` of a problem document."""
+    return f"urn:onboarding:problem:{problem.slug}"
+
+
+def http_problem(status: HTTPStatus) -> Problem:
+    """Return how an error is told that HTTP itself has a word for."""
+    if status is _S.INTERNAL_SERVER_ERROR:
+        return _INTERNAL
+    return Problem(status.phrase.lower().replace(" ", "-"), status, status.phrase)
+
+
+def install_problems(app: Flask) -> None:
     """Answer every error with a problem document."""
-
-    def unforeseen(error: Exception) -> Response:
-        request_id = randomness(8).hex()
-        _log.error("request.failed", request=request_id, method=request.method, path=request.path, exc_info=error)
-        detail = "Something went wrong on our side; it has been logged."
-        facts = {"request": request_id}
-        problem = Problem("internal-error", _S.INTERNAL_SERVER_ERROR, "Internal error")
-        return _answer(problem, detail, "Try again; if it stays, tell the operator the request id.", facts)
-
     app.register_error_handler(RegistryError, _refuse)
     app.register_error_handler(HTTPException, _refuse_http)
-    app.register_error_handler(Exception, unforeseen)
+    app.register_error_handler(Exception, _unforeseen)
+
+
+def _unforeseen(error: Exception) -> Response:
+    _log.error("request.failed", request=g.request_id, method=request.method, path=request.path, exc_info=error)
+    detail = "Something went wrong on our side; it has been logged."
+    return _answer(_INTERNAL, detail, "Try again; if it stays, tell the operator the request id.", {})
 
 
 def _refuse(error: RegistryError) -> Response:
@@ -102,16 +131,17 @@ def _refuse(error: RegistryError) -> Response:
         if is_management():
             response.headers.add("WWW-Authenticate", 'Basic realm="Hono", charset="UTF-8"')
         response.headers.add("WWW-Authenticate", 'Bearer realm="onboarding"')
-    if isinstance(error, errors.TooManyStreamsError):
+    if isinstance(error, _PATIENT):
         response.headers["Retry-After"] = str(error.retry_after_s)
     return response
 
 
 def _refuse_http(error: HTTPException) -> Response:
     status = HTTPStatus(error.code or 500)
-    slug = status.phrase.lower().replace(" ", "-")
+    if status is _S.REQUEST_ENTITY_TOO_LARGE:
+        discard_body()
     remedy = _REMEDIES.get(status, "Correct the request and send it again.")
-    response = _answer(Problem(slug, status, status.phrase), status.description or status.phrase, remedy, {})
+    response = _answer(http_problem(status), status.description or status.phrase, remedy, {})
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After"):
             response.headers[name] = value
@@ -120,7 +150,7 @@ def _refuse_http(error: HTTPException) -> Response:
 
 def _answer(problem: Problem, detail: str, remedy: str, facts: object) -> Response:
     document = {
-        "type": f"urn:onboarding:problem:{problem.slug}",
+        "type": problem_type(problem),
         "title": problem.title,
         "status": problem.status.value,
         "detail": detail,
@@ -128,6 +158,9 @@ def _answer(problem: Problem, detail: str, remedy: str, facts: object) -> Respon
     }
     if is_management():
         document["error"] = detail
+    if problem.status >= _S.INTERNAL_SERVER_ERROR:
+        document["request"] = g.request_id
     if isinstance(facts, dict):
         document |= facts
+    g.problem = problem.slug
     return Response(msgspec.json.encode(document), problem.status, content_type="application/problem+json")

@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import AttributeOID, NameOID
 
 from onboarding_protocol.dpp.json_document import JsonObject, take_text
@@ -39,6 +39,8 @@ class EnterpriseCredential:
 
     def to_json(self) -> JsonObject:
         """Return the `entCreds` object; LocalProtocolError for what is no certificate."""
+        from cryptography.hazmat.primitives.serialization import pkcs7  # brings `email`; few devices need it
+
         try:
             parsed = [x509.load_der_x509_certificate(der) for der in self.certificates]
             bag = pkcs7.serialize_certificates(parsed, Encoding.DER)
@@ -54,6 +56,8 @@ class EnterpriseCredential:
     @classmethod
     def from_json(cls, document: JsonObject) -> "EnterpriseCredential":
         """Read an `entCreds` object."""
+        from cryptography.hazmat.primitives.serialization import pkcs7
+
         try:
             bag = pkcs7.load_der_pkcs7_certificates(take_base64(document, "certBag"))
             certificates = tuple(certificate.public_bytes(Encoding.DER) for certificate in bag)

@@ -1,13 +1,16 @@
 """`make bench`: every figure, as counts and ratios. Times are of this machine at this moment and prove nothing."""
 
-from tests.bench import exchange, onboarding, registrations
+import sys
+
+from tests.bench import agent, exchange, fairness, onboarding, registrations, registry
 
 
 def main() -> None:
     """Print every table."""
-    for figures in (exchange, onboarding, registrations):
+    for figures in (agent, exchange, onboarding, registrations, fairness):
         figures.main()
         print()
+    registry.main(sys.argv[1:])
 
 
 if __name__ == "__main__":

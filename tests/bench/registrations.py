@@ -40,8 +40,9 @@ from onboarding_api.domain.onboardings import CHALLENGE_LIFE_S, OpenOnboarding
 from onboarding_api.domain.ownership import Claimant
 from onboarding_api.key_file import create_key_file, load_seal
 from onboarding_api.services.accounts import Accounts
-from onboarding_api.services.signing_keys import ensure_signing_keys, open_signing_keys
+from onboarding_api.services.signing_keys import ensure_signing_keys
 from onboarding_api.services.tenants import Tenants
+from onboarding_api.services.token_keys import TokenKeys
 from onboarding_api.services.tokens import Tokens
 from onboarding_api.storage.database import Database
 from onboarding_api.storage.migrations import upgrade
@@ -123,7 +124,7 @@ def _prepare(folder: Path, count: int) -> tuple[list[Prepared], str]:
             hardware = HardwareId(each.label.key_hash)
             opened = OpenOnboarding(OnboardingId(each.onboarding), hardware, each.challenge, expires_at, None)
             open_onboarding(connection, claimant, opened, each.label.spki, now)
-    token = Tokens("bench", open_signing_keys(database, seal).token, os.urandom).issue(account, now)
+    token = Tokens("bench", TokenKeys(database, seal), os.urandom).issue(account, now)
     database.close()
     return load, token
 
@@ -170,7 +171,7 @@ def _server(folder: Path) -> Iterator[int]:
         port: int = probe.getsockname()[1]
     command: list[str | Path] = [Path(sys.executable).parent / "onboarding-api", "serve", "--bind", f"127.0.0.1:{port}"]
     command += ["--database", f"sqlite:///{folder}/registry.db", "--key-file", folder / "registry.key"]
-    command += ["--issuer", "bench", "--workers", str(WORKERS)]
+    command += ["--issuer", "bench", "--workers", str(WORKERS), "--account-rate", "0", "--tenant-rate", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
         assert server.stdout is not None
         try:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import struct
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -75,7 +76,8 @@ def test_two_presses_are_two() -> None:
 
 
 def input_event(kind: int, code: int, value: int) -> bytes:
-    return struct.pack("llHHi", 1_750_000_000, 1, kind, code, value)
+    seconds, fraction = divmod(time.monotonic(), 1)
+    return struct.pack("llHHi", int(seconds), int(fraction * 1e6), kind, code, value)
 
 
 class Keyboard:

@@ -165,7 +165,7 @@ def test_what_a_configuration_names_and_the_machine_lacks_is_told_before_anythin
     command: Command, config: Path
 ) -> None:
     hooks = '[hooks]\nconnected = ["/none/at/all"]\nfailed = ["/bin/true"]\n[button]\ninput = "/dev/input/none"\n'
-    config.write_text(f'led = "none"\n{hooks}')
+    config.write_text(f'led = "none"\n{hooks}[wifi]\nbackend = "simulated"\n')
     refused = command("run", "--check-config", "--json")
     complaint(refused)
     problems = json.loads(refused.stdout)["error"]["problems"]

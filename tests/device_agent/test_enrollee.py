@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from device_agent.enrollee import Configured, Enrollee, Failed, Outcome, Say
+from device_agent.enrollee import LABEL_HINTS_MAX, Configured, Enrollee, Failed, Outcome, Say
 from device_agent.record import NONCES_KEPT, Record
 from device_agent.statement import Particulars
 from device_agent.store import Store, read_record
@@ -223,6 +223,19 @@ def test_another_devices_label_gets_a_hint(store: Store, phone: Phone) -> None:
     stranger.__post_init__()
     assert stranger.ask() == []
     assert stranger.hints == [Hint.NOT_MY_LABEL]
+
+
+def test_hints_about_the_label_end_until_somebody_knows_it(store: Store, phone: Phone) -> None:
+    stranger = Phone(label(store), phone.carry)
+    stranger.key = type(stranger.key).from_public_key(new_key().public_key())
+    for _ in range(LABEL_HINTS_MAX + 5):
+        stranger.__post_init__()
+        assert stranger.ask() == []
+    assert stranger.hints == [Hint.NOT_MY_LABEL] * LABEL_HINTS_MAX
+    assert phone.ask() != []
+    stranger.__post_init__()
+    stranger.ask()
+    assert len(stranger.hints) == LABEL_HINTS_MAX + 1
 
 
 def test_an_end_that_cannot_configure_is_refused(store: Store, phone: Phone) -> None:

@@ -1,6 +1,7 @@
 """Who takes part: a device with its label and keys, a user with a token, and an API whose clock can be moved."""
 
 import base64
+import os
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,10 @@ from werkzeug.test import TestResponse
 
 from onboarding_api.app import DATABASE, create_app
 from onboarding_api.config import Config
+from onboarding_api.domain.accounts import Role
 from onboarding_api.domain.identifiers import DeviceId, DeviceKey, TenantId, Timestamp
+from onboarding_api.domain.openid import Provider
+from onboarding_api.services.accounts import Accounts
 from onboarding_api.services.contacts import Contacts
 from onboarding_api.services.watching import StreamLimits
 from onboarding_api.storage.contacts import Contact
@@ -56,6 +60,10 @@ class FactoryDevice:
         self.key = new_key()
         self.resets += 1
 
+    def opening(self) -> Json:
+        """The body that opens an onboarding for this device."""
+        return {"bootstrapping_key": base64.b64encode(self.bootstrapping_key.spki).decode()}
+
     def answer(self, opened: Json, **changes: object) -> Json:
         """The body that a phone relays for this device's answer to a challenge."""
         return self.answer_with(create_signing_request(self.key, challenge_of(opened)), **changes)
@@ -87,8 +95,7 @@ class User:
         return self.client.get(path, headers=self._headers)
 
     def open(self, device: FactoryDevice) -> Json:
-        spki = base64.b64encode(device.bootstrapping_key.spki).decode()
-        response = self.post("/v1/onboardings", {"bootstrapping_key": spki})
+        response = self.post("/v1/onboardings", device.opening())
         assert response.status_code == 201, response.text
         return document(response)
 
@@ -114,17 +121,30 @@ class User:
 class Api:
     """The application over one database, with a clock that only the test moves."""
 
-    def __init__(self, folder: Path, limits: StreamLimits | None = None) -> None:
+    def __init__(
+        self, folder: Path, limits: StreamLimits | None = None, trusted_proxies: int = 0, openid: Provider | None = None
+    ) -> None:
         self.folder = folder
         self.now = NOON
         self.database_url = database_url(folder)
         self.key_file = folder / "registry.key"
-        config = Config(self.database_url, self.key_file, ISSUER)
+        config = Config(self.database_url, self.key_file, ISSUER, trusted_proxies=trusted_proxies, openid=openid)
         self.app = create_app(config, clock=self.clock, limits=limits, hasher=QUICK_HASHER)
         self.database = Database(self.database_url)
 
     def clock(self) -> Timestamp:
         return Timestamp(self.now)
+
+    def behind(self, proxies: int) -> "Api":
+        """The same registry, served by a process that stands behind proxies."""
+        return Api(self.folder, trusted_proxies=proxies)
+
+    @property
+    def accounts(self) -> Accounts:
+        return Accounts(self.database, os.urandom, QUICK_HASHER)
+
+    def create_user(self, name: str, role: str, tenant: str | None) -> None:
+        self.accounts.create(name, PASSWORD, Role(role), None if tenant is None else TenantId(tenant), self.clock())
 
     def sign_in(self, name: str, password: str = PASSWORD) -> User:
         client = self.app.test_client()

@@ -1,6 +1,5 @@
 """The real programs: `onboarding-api serve` as a process over a test's registry, and an HTTP user of it."""
 
-import base64
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -44,8 +43,7 @@ class HttpUser:
             yield cls(http)
 
     async def open(self, device: FactoryDevice) -> Json:
-        spki = base64.b64encode(device.bootstrapping_key.spki).decode()
-        answer = await self.http.post("/v1/onboardings", json={"bootstrapping_key": spki})
+        answer = await self.http.post("/v1/onboardings", json=device.opening())
         assert answer.status_code == 201, answer.text
         opened: Json = answer.json()
         return opened

@@ -5,29 +5,10 @@ import stat
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 from cryptography import x509
 
-from onboarding_api.cli import main, onboarding_api
-
-
-class Shell:
-    """Commands over one registry, configured by variables alone."""
-
-    def __init__(self, folder: Path, database: str) -> None:
-        self.folder = folder
-        self.variables = {
-            "ONBOARDING_DATABASE": database,
-            "ONBOARDING_KEY_FILE": str(folder / "registry.key"),
-        }
-
-    def run(self, *arguments: str, stdin: str = "") -> Result:
-        return CliRunner(env=self.variables).invoke(onboarding_api, arguments, input=stdin)
-
-    def ok(self, *arguments: str, stdin: str = "") -> str:
-        result = self.run(*arguments, stdin=stdin)
-        assert result.exit_code == 0, result.output
-        return result.stdout
+from onboarding_api.cli import main
+from tests.onboarding_api.shell import Shell
 
 
 @pytest.fixture
@@ -109,6 +90,24 @@ def test_an_error_says_what_happened_and_what_to_do(
     errors = capsys.readouterr().err
     assert told in errors
     assert remedy in errors
+
+
+def test_a_script_reads_an_error_as_json(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shell.ok("db", "upgrade")
+    document = shell.folder / "document.json"
+    document.write_text('{"ext": 7}')
+    for name, value in shell.variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("sys.argv", ["onboarding-api", "tenant", "create", "a", "--document", str(document), "--json"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    told = json.loads(capsys.readouterr().err)
+    assert told["errors"] == [{"member": "ext", "reason": "Expected `object | null`, got `int`"}]
+    assert told["error"]
+    assert told["remedy"]
 
 
 @pytest.mark.parametrize(

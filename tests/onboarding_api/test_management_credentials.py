@@ -48,6 +48,15 @@ def shown(root: Manager) -> list[Json]:
     return found or []
 
 
+def test_one_request_has_no_more_plain_passwords_than_are_hashed_at_ease(root: Manager) -> None:
+    most = [password(*[{"pwd-plain": f"p{number}"} for number in range(8)], auth_id=name) for name in ("a", "b")]
+    one_more = [*most, password({"pwd-plain": "p"}, auth_id="c")]
+    assert "16" in expect_refusal(root.send("PUT", PATH, one_more), 400)["error"]
+    assert shown(root) == []
+    root.put(PATH, [*most, password({"pwd-hash": HASH, "hash-function": "bcrypt"}, auth_id="c")])
+    assert sum(len(each["secrets"]) for each in shown(root)) == 17
+
+
 def test_a_plain_password_is_hashed_and_never_seen_again(
     api: Api, root: Manager, capfd: pytest.CaptureFixture[str]
 ) -> None:

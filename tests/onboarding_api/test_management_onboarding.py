@@ -30,13 +30,13 @@ def test_onboarding_again_is_a_new_version_of_the_credentials_alone(
 ) -> None:
     identifier = ann.onboard(device)["device"]["id"]
     paths = f"/v1/devices/acme/{identifier}", f"/v1/credentials/acme/{identifier}"
-    amy.put(paths[0], {"enabled": False, "ext": {"room": 7}})
+    amy.put(paths[0], {"ext": {"room": 7}})
     before = [amy.etag(path) for path in paths]
     device.reset()
     assert ann.onboard(device)["device"]["id"] == identifier
     after = [amy.etag(path) for path in paths]
     assert (after[0] == before[0], after[1] == before[1]) == (True, False)
-    assert amy.get(paths[0])["enabled"] is False
+    assert amy.get(paths[0])["ext"] == {"room": 7}
 
 
 def test_credentials_beside_the_certificate_stay(amy: Manager, ann: User, device: FactoryDevice) -> None:

@@ -107,6 +107,49 @@ def test_pages_are_counted_and_one_beyond_the_end_is_empty(root: Manager) -> Non
     assert {page["total"] for page in pages} == {5}
 
 
+@pytest.mark.parametrize(("direction", "expected"), [("asc", "a b c d gw"), ("desc", "gw d c b a")])
+def test_a_script_goes_on_where_a_page_ended_and_misses_nothing(root: Manager, direction: str, expected: str) -> None:
+    sort: list[Json] = [{"field": "/id", "direction": direction}]
+    page = root.search("/v1/devices/acme", sort=sort, pageSize=2, pageToken="")
+    seen = ids(page)
+    while "next" in page:
+        assert "total" not in page
+        last = seen[-1]
+        root.create(f"/v1/devices/acme/{last}0")  # beside where the page ended: before it or behind, nothing else moves
+        page = root.search("/v1/devices/acme", sort=sort, pageSize=2, pageToken=page["next"])
+        seen += ids(page)
+    assert [each for each in seen if not each.endswith("0")] == expected.split()
+    assert len(set(seen)) == len(seen)
+
+
+def test_going_on_behind_the_last_is_empty_and_by_filter_too(root: Manager) -> None:
+    disabled = [eq("/enabled", False)]
+    first = root.search("/v1/devices/acme", disabled, pageSize=1, pageToken="")
+    assert ids(first) == ["b"]
+    assert root.search("/v1/devices/acme", disabled, pageSize=1, pageToken=first["next"]) == {"result": []}
+    expect_refusal(root.send("GET", "/v1/devices/nobody?pageToken="), 404, "tenant-unknown")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "pageToken=!",
+        "pageToken=%00",
+        "pageToken=AA",
+        "pageToken=w6k",
+        f"pageToken={'YQ' * 400}",
+        "pageToken=&pageOffset=1",
+        "pageToken=&sortJson=%7B%22field%22%3A%22/ext/n%22%7D",
+    ],
+)
+def test_a_token_that_makes_no_sense_is_refused(root: Manager, query: str) -> None:
+    expect_refusal(root.send("GET", f"/v1/devices/acme?{query}"), 400)
+
+
+def test_tenants_are_not_paged_by_token(root: Manager) -> None:
+    expect_refusal(root.send("GET", "/v1/tenants?pageToken="), 400)
+
+
 def test_a_page_has_thirty_unless_another_size_is_asked_for(root: Manager) -> None:
     for number in range(40):
         root.create(f"/v1/devices/globex/n{number:02}")

@@ -5,18 +5,18 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Barrier
-
-from werkzeug.test import TestResponse
+from typing import TypeVar
 
 from tests.onboarding_api.actors import Api, FactoryDevice, User
 
 CALLERS = 8
+Answer = TypeVar("Answer")
 
 
-def at_once(calls: Sequence[Callable[[], TestResponse]]) -> list[TestResponse]:
+def at_once(calls: Sequence[Callable[[], Answer]]) -> list[Answer]:
     start = Barrier(len(calls))
 
-    def run(call: Callable[[], TestResponse]) -> TestResponse:
+    def run(call: Callable[[], Answer]) -> Answer:
         start.wait()
         return call()
 

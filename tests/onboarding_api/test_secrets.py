@@ -15,10 +15,11 @@ from onboarding_api.domain.sealing import Seal
 from onboarding_api.key_file import create_key_file, load_seal
 from onboarding_api.services.signing_keys import SigningKeys, open_signing_keys
 from onboarding_api.services.tenants import Authorities
+from onboarding_api.services.token_keys import TokenKeys
 from onboarding_api.storage.credentials import CredentialSet
 from onboarding_api.storage.signing_keys import SealedSigningKey
 from onboarding_api.storage.tenants import SealedAuthority
-from onboarding_api.web.bodies import SignInBody
+from onboarding_api.web.bodies import GrantBody
 from tests.onboarding_api.actors import PASSWORD, Api, FactoryDevice, User, new_key
 
 
@@ -29,7 +30,8 @@ def test_no_private_key_can_be_read_in_the_database(api: Api, ann: User, device:
     authority = Authorities(api.database, seal).get(TenantId("acme"), identifier)
     keys = open_signing_keys(api.database, seal)
     stored = api.stored()
-    for key in (authority.key, keys.assignment, keys.token):
+    token_key = TokenKeys(api.database, seal).ring(api.clock()).signing
+    for key in (authority.key, keys.assignment, token_key):
         secret = key.private_numbers().private_value.to_bytes(32, "big")
         assert secret not in stored
         assert key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()) not in stored
@@ -82,12 +84,12 @@ def test_no_value_shows_its_secret() -> None:
         SealedSigningKey("token", 0, b"", secret),
         SealedAuthority("a", "acme", "", b"", secret),  # type: ignore[arg-type]
         Account(UserId("u"), "ann", None, Role.OPERATOR, secret.decode()),
-        SignInBody("ann", secret.decode()),
+        GrantBody("ann", secret.decode(), secret.decode()),
         Credential("psk", "a", {"secrets": [{"key": secret.decode()}]}),
         CredentialSet({}, None, [Credential("psk", "a", {"secrets": [{"key": secret.decode()}]})]),
         _Password(pwd_plain=secret.decode(), pwd_hash=secret.decode()),
         _PreSharedKey(key=secret.decode()),
-        SigningKeys(key, key, ()),
+        SigningKeys(key, ()),
     ]
     for value in shown:
         assert "canary" not in repr(value)

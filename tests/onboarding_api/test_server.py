@@ -97,7 +97,8 @@ async def test_the_log_of_a_server_holds_events_and_no_secrets(folder: Path) -> 
         await user.register(opened, body)
         token = user.http.headers["Authorization"].removeprefix("Bearer ")
     logged = process.log.read_text()
-    assert {json.loads(line)["event"] for line in logged.splitlines()} == {"onboarding.opened", "device.registered"}
+    told = {json.loads(line)["event"] for line in logged.splitlines()}
+    assert told == {"onboarding.opened", "device.registered", "request"}
     for secret in (PASSWORD, token, body["proof"], body["csr"], opened["challenge"]):
         assert secret not in logged
 

@@ -6,7 +6,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from onboarding_api.services.tokens import TOKEN_LIFE_S
+from onboarding_api.services.token_keys import TOKEN_LIFE_S
 from tests.onboarding_api.actors import (
     ISSUER,
     NOON,
@@ -58,7 +58,8 @@ def test_an_expired_token_is_refused(api: Api, ann: User, device: FactoryDevice)
 
 def forged(token: str, key: ec.EllipticCurvePrivateKey | str, algorithm: str, **changes: object) -> str:
     claims = jwt.decode(token, options={"verify_signature": False}) | changes
-    return jwt.encode(claims, key, algorithm, headers={"typ": "at+jwt"})
+    header = {"typ": "at+jwt", "kid": jwt.get_unverified_header(token)["kid"]}
+    return jwt.encode(claims, key, algorithm, headers=header)
 
 
 @pytest.mark.parametrize(

@@ -80,10 +80,16 @@ class CredentialTakenError(RegistryError):
     remedy = "Choose another auth-id, or remove the other device's credentials first."
 
 
+class CredentialUnknownError(RegistryError):
+    """The device has no credentials of this type and auth-id."""
+
+    remedy = "Look what there is: onboarding-api credential list TENANT DEVICE."
+
+
 class LimitReachedError(RegistryError):
     """The tenant's registration limits allow no more devices or credentials."""
 
-    remedy = "Remove some first, or have the operator raise the tenant's registration-limits."
+    remedy = "Have an administrator remove some first, or the operator raise the tenant's registration-limits."
 
 
 class VersionMismatchError(RegistryError):

@@ -57,6 +57,18 @@ class DeviceOwnedElsewhereError(RegistryError):
     remedy = "Its present owner must release it first."
 
 
+class TenantDisabledError(RegistryError):
+    """The operator has disabled the tenant, so it takes no devices."""
+
+    remedy = "Ask the operator of this service to enable your tenant; what is registered already stays."
+
+
+class DeviceDisabledError(RegistryError):
+    """An administrator has disabled this device or the credential of its certificate; onboarding must not undo that."""
+
+    remedy = "Ask your tenant's administrator to enable the device and its certificate's credential, or to delete it."
+
+
 class KeyAlreadyRegisteredError(RegistryError):
     """The operational key belongs to other hardware; keys are unique across tenants."""
 

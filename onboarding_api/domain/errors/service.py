@@ -49,3 +49,29 @@ class ConcurrentChangeError(RegistryError):
     """Somebody else changed the same rows at the same time, more often than we care to repeat."""
 
     remedy = "Send the same request again."
+
+
+class RateExceededError(RegistryError):
+    """An account or a tenant asks more often, or for more at once, than it may."""
+
+    remedy = "Wait as long as Retry-After says, then ask less often; the operator sets the limits."
+
+    def __init__(self, sentence: str, retry_after_s: int) -> None:
+        super().__init__(sentence)
+        self.retry_after_s = retry_after_s
+
+
+class PasswordChecksBusyError(RegistryError):
+    """More passwords wait to be hashed than this process lets wait."""
+
+    remedy = "Wait as long as Retry-After says; use an access token instead of a password where you can."
+
+    def __init__(self, sentence: str, retry_after_s: int) -> None:
+        super().__init__(sentence)
+        self.retry_after_s = retry_after_s
+
+
+class ConfigurationRefusedError(RegistryError):
+    """A setting has a value that this program cannot work with."""
+
+    remedy = "See: onboarding-api COMMAND --help"

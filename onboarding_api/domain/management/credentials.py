@@ -16,7 +16,7 @@ from onboarding_api.domain.hono import X509_CERT, Document
 from onboarding_api.domain.management.documents import Closed, NonEmpty, read_shape, require_object, write_shape
 from onboarding_api.domain.management.identifiers import ID_MAX
 from onboarding_api.domain.management.names import normal_name, read_name
-from onboarding_api.domain.management.secrets import HASHED_PASSWORD, PSK, RPK, read_secret
+from onboarding_api.domain.management.secrets import HASHED_PASSWORD, PLAIN_PASSWORDS_MAX, PSK, RPK, read_secret
 from onboarding_api.domain.management.templates import apply_template
 from onboarding_api.domain.management.trust_anchors import certificate_name, read_certificate, validity
 
@@ -79,6 +79,10 @@ class Credential:
         """Return this credential with other secrets."""
         return Credential(self.type, self.auth_id, self.body | {"secrets": list(secrets)})
 
+    def stored_document(self) -> Document:
+        """Return the credential with all that is stored of it: hashes, sealed keys."""
+        return {"type": self.type, "auth-id": self.auth_id} | self.body
+
     def document(self) -> Document:
         """Return the credential as GET shows it, without what is confidential."""
         hidden = CONFIDENTIAL.get(self.type, ())
@@ -93,6 +97,10 @@ def read_credentials(value: object, anchors: Sequence[Document]) -> list[Credent
     credentials = [_read_credential(f"[{index}]", each, anchors) for index, each in enumerate(value)]
     if len({(each.type, each.auth_id) for each in credentials}) != len(credentials):
         raise DocumentRefusedError("", "holds two credentials of one type and auth-id")
+    passwords = [each for each in credentials if each.type == HASHED_PASSWORD]
+    if sum("pwd-plain" in secret for each in passwords for secret in each.secrets) > PLAIN_PASSWORDS_MAX:
+        reason = f"holds more than {PLAIN_PASSWORDS_MAX} plain passwords; send the others hashed"
+        raise DocumentRefusedError("", reason)
     return credentials
 
 

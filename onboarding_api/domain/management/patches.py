@@ -18,6 +18,17 @@ _ESSENTIAL = {HASHED_PASSWORD: ("pwd-plain", "pwd-hash"), PSK: ("key", SEALED_KE
 _METADATA = ("id", "enabled", "not-before", "not-after", "comment")
 
 
+def adopt_credentials(stored: Sequence[Credential], requested: Sequence[Credential], new_id: NewId) -> list[Credential]:
+    """Return the set that `requested` makes of `stored`; secrets may bring ids that are not stored (docs/bulk.md)."""
+    known = {(each.type, each.auth_id, secret["id"]): secret for each in stored for secret in each.secrets}
+    adopted = []
+    for each in requested:
+        before = [known.get((each.type, each.auth_id, secret.get("id"))) for secret in each.secrets]
+        pairs = zip(each.secrets, before, strict=True)
+        adopted.append(each.with_secrets([_keep(each.type, secret, old) if old else secret for secret, old in pairs]))
+    return [_complete(each, new_id) for each in adopted]
+
+
 def merge_credentials(stored: Sequence[Credential], requested: Sequence[Credential], new_id: NewId) -> list[Credential]:
     """Return the set that `requested` makes of `stored`."""
     if any("id" in secret for credential in requested for secret in credential.secrets):

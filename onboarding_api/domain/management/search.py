@@ -42,13 +42,22 @@ class Search:
     page_index: int = 0
     gateways: bool | None = None
     """Devices only: gateways alone, others alone, or both."""
+    after: str | None = None
+    """Devices only: go on behind this id ("" from the beginning) instead of at the page of this index."""
+
+    @property
+    def descending(self) -> bool | None:
+        """Whether ids come in descending order; None if the order is another than by id alone."""
+        if self.orders and self.orders[0].pointer != ("id",):
+            return None
+        return bool(self.orders and self.orders[0].descending)
 
 
 @dataclass(frozen=True, slots=True)
 class Found(Generic[Item]):
-    """One page, and how many there are on all pages."""
+    """One page, and how many there are on all pages; who goes on behind an id does not have them counted."""
 
-    total: int
+    total: int | None
     page: Sequence[Item]
 
 

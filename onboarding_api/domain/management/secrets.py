@@ -24,6 +24,8 @@ HASHED_PASSWORD, PSK, RPK = "hashed-password", "psk", "rpk"
 BCRYPT, BCRYPT_COST_MAX = "bcrypt", 10
 PASSWORD_OCTETS_MAX = 72
 """Bcrypt looks at no more. Longer ones are refused: a truncated password would accept others."""
+PLAIN_PASSWORDS_MAX = 16
+"""In one request: each takes bcrypt a twentieth of a second, and a body has room for hundreds."""
 _BCRYPT = re.compile(r"\$2a\$(\d\d)\$[./A-Za-z0-9]{53}")
 _DIGESTS = ("sha-256", "sha-512")
 

@@ -1,13 +1,13 @@
 """The tenant document (Hono's `Tenant`)."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal, cast
 
 import msgspec
 
-from onboarding_api.domain.errors import DocumentRefusedError, ManagementRefusedError
+from onboarding_api.domain.errors import DocumentRefusedError, LimitReachedError, ManagementRefusedError
 from onboarding_api.domain.hono import Document
 from onboarding_api.domain.identifiers import TenantId, Version
 from onboarding_api.domain.management.documents import (
@@ -107,11 +107,27 @@ class TenantState:
     version: Version
     body: Document
 
+    @property
+    def enabled(self) -> bool:
+        """Whether the operator lets it take part."""
+        return self.body.get("enabled") is not False
+
     def limit(self, name: str) -> int | None:
         """Return one of its registration limits; 0 is one, absent and -1 are none."""
         limits = cast("Mapping[str, int]", self.body.get("registration-limits") or {})
         value = limits.get(name, -1)
         return None if value < 0 else value
+
+    @property
+    def anchors(self) -> Sequence[Document]:
+        """The authorities that it trusts."""
+        return cast("Sequence[Document]", self.body.get("trusted-ca", []))
+
+    def require_room_for_credentials(self, number: int) -> None:
+        """Refuse more credentials than one of its devices may have."""
+        limit = self.limit("max-credentials-per-device")
+        if limit is not None and number > limit:
+            raise LimitReachedError(f"a device of this tenant may have no more than {limit} credentials")
 
 
 def read_tenant_document(value: object, new_id: NewId) -> TenantDocument:

@@ -17,7 +17,7 @@ class Precondition:
     @classmethod
     def of(cls, header: str | None) -> "Precondition":
         """Read If-Match: Hono's bare UUID, or the quoted form of RFC 9110 section 13.1.1. Empty is absent."""
-        text = (header or "").strip()
+        text = (header or "").strip(" \t")  # nothing else is blank in HTTP, and what is not blank names a version
         if len(text) >= 2 and text.startswith('"') and text.endswith('"'):
             text = text[1:-1]
         return cls(None if text in ("", ANY) else text)

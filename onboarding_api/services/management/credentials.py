@@ -4,17 +4,15 @@ The rules kept here: a plain password is hashed before the turn to write is take
 key is sealed for its tenant, auth-id and secret, so that it opens nowhere else; the whole set is replaced or nothing.
 """
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import cast
 
 import bcrypt
 
 from onboarding_api.domain.accounts import Principal
-from onboarding_api.domain.errors import DeviceUnknownError, LimitReachedError, TenantUnknownError
+from onboarding_api.domain.errors import DeviceUnknownError, TenantUnknownError
 from onboarding_api.domain.hono import Document
-from onboarding_api.domain.identifiers import DeviceKey, Randomness, TenantId, Version, new_uuid
+from onboarding_api.domain.identifiers import DeviceKey, Randomness, TenantId, Timestamp, Version, new_uuid
 from onboarding_api.domain.management.credentials import SEALED_KEY, Credential, read_credentials
 from onboarding_api.domain.management.documents import read_base64, write_base64
 from onboarding_api.domain.management.patches import merge_credentials
@@ -22,12 +20,14 @@ from onboarding_api.domain.management.secrets import BCRYPT, BCRYPT_COST_MAX, HA
 from onboarding_api.domain.management.tenants import TenantState
 from onboarding_api.domain.management.versions import Precondition
 from onboarding_api.domain.sealing import Seal
+from onboarding_api.services.hashing import Hashing
 from onboarding_api.services.management.attempts import expect, until_settled
+from onboarding_api.services.management.events import credentials_event
+from onboarding_api.storage.audit import record
 from onboarding_api.storage.credentials import CredentialSet, find_credentials, replace_credentials
 from onboarding_api.storage.database import Database
 
-_HASHING_AT_ONCE = 2
-_PURPOSE = "pre-shared key"
+PURPOSE = "pre-shared key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class CredentialManagement:
     database: Database
     seal: Seal
     randomness: Randomness
-    hashing: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(_HASHING_AT_ONCE))
+    hashing: Hashing = field(default_factory=Hashing)
 
     def read(self, principal: Principal, key: DeviceKey) -> tuple[Sequence[Credential], Version]:
         """Return a device's credentials and the version of the set."""
@@ -45,7 +45,9 @@ class CredentialManagement:
         found, version = self._find(key)
         return found.credentials, version
 
-    def replace(self, principal: Principal, key: DeviceKey, document: object, precondition: Precondition) -> Version:
+    def replace(
+        self, principal: Principal, key: DeviceKey, document: object, precondition: Precondition, now: Timestamp
+    ) -> Version:
         """Replace a device's credentials, keeping the secrets that the request names by id."""
         principal.require_manager_of(key.tenant)
         successor = Version(new_uuid(self.randomness))
@@ -53,14 +55,14 @@ class CredentialManagement:
         def attempt() -> Version:
             found, version = self._find(key)
             tenant = TenantState(key.tenant, version, found.tenant_document)
-            anchors = cast("Sequence[Document]", tenant.body.get("trusted-ca", []))
-            requested = read_credentials(document, anchors)
+            requested = read_credentials(document, tenant.anchors)
             precondition.require(version)
-            _require_room(tenant, requested)
+            tenant.require_room_for_credentials(len(requested))
             merged = merge_credentials(found.credentials, requested, lambda: new_uuid(self.randomness))
-            protected = [self._protect(key.tenant, each) for each in merged]
+            protected = [self.protect(key.tenant, each) for each in merged]
             with self.database.writing() as connection:
                 expect(replace_credentials(connection, key, version, successor, protected))
+                record(connection, principal.actor, now, credentials_event(key, successor, protected))
             return successor
 
         return until_settled(attempt)
@@ -74,14 +76,15 @@ class CredentialManagement:
             raise DeviceUnknownError(f"there is no device {key.device}")
         return found, found.version
 
-    def _protect(self, tenant: TenantId, credential: Credential) -> Credential:
+    def protect(self, tenant: TenantId, credential: Credential) -> Credential:
+        """Return a credential as it may be stored: passwords hashed, pre-shared keys sealed."""
         return credential.with_secrets([self._protect_secret(tenant, credential, each) for each in credential.secrets])
 
     def _protect_secret(self, tenant: TenantId, credential: Credential, secret: Document) -> Document:
         if credential.type == PSK and "key" in secret:
             rest = {name: value for name, value in secret.items() if name != "key"}
             key = read_base64("key", str(secret["key"]))
-            sealed = self.seal.close_octets(key, _PURPOSE, psk_subject(tenant, credential, secret), self.randomness)
+            sealed = self.seal.close_octets(key, PURPOSE, psk_subject(tenant, credential, secret), self.randomness)
             return rest | {SEALED_KEY: write_base64(sealed)}
         if credential.type == HASHED_PASSWORD and "pwd-plain" in secret:
             rest = {name: value for name, value in secret.items() if name != "pwd-plain"}
@@ -89,16 +92,11 @@ class CredentialManagement:
         return secret
 
     def _hash(self, password: str) -> str:
-        with self.hashing:
-            return bcrypt.hashpw(password.encode(), bcrypt.gensalt(BCRYPT_COST_MAX, b"2a")).decode("ascii")
+        salt = bcrypt.gensalt(BCRYPT_COST_MAX, b"2a")
+        with self.hashing.turn():
+            return self.hashing.run(lambda: bcrypt.hashpw(password.encode(), salt)).decode("ascii")
 
 
 def psk_subject(tenant: TenantId, credential: Credential, secret: Document) -> str:
     """Return what a sealed pre-shared key is bound to."""
     return f"{tenant}\0{credential.auth_id}\0{secret['id']}"
-
-
-def _require_room(tenant: TenantState, requested: Sequence[Credential]) -> None:
-    limit = tenant.limit("max-credentials-per-device")
-    if limit is not None and len(requested) > limit:
-        raise LimitReachedError(f"a device of this tenant may have no more than {limit} credentials")

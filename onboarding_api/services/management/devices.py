@@ -8,6 +8,7 @@ gone are gone with it, so deleting one of them is done already.
 from dataclasses import dataclass
 
 from onboarding_api.domain.accounts import Principal
+from onboarding_api.domain.audit import Action, Event, chain_of
 from onboarding_api.domain.errors import (
     DeviceExistsError,
     DeviceUnknownError,
@@ -19,6 +20,8 @@ from onboarding_api.domain.management.devices import DeviceRecord, read_device_d
 from onboarding_api.domain.management.search import Found, Search
 from onboarding_api.domain.management.versions import Precondition
 from onboarding_api.services.management.attempts import expect, until_settled
+from onboarding_api.services.management.events import device_event
+from onboarding_api.storage.audit import record
 from onboarding_api.storage.database import Database
 from onboarding_api.storage.devices import (
     delete_device,
@@ -54,6 +57,8 @@ class DeviceManagement:
                 if device is not None and find_device(connection, key)[1] is not None:
                     raise DeviceExistsError(f"there is already a device {device}")
                 insert_device(connection, key, versions, checked, now)
+                told = device_event(Action.DEVICE_CREATED, key, versions[0], checked)
+                record(connection, principal.actor, now, told)
             return key, versions[0]
 
         return until_settled(attempt)
@@ -76,6 +81,8 @@ class DeviceManagement:
             precondition.require(before.version)
             with self.database.writing() as connection:
                 expect(replace_device(connection, key, before.version, version, checked, now))
+                told = device_event(Action.DEVICE_REPLACED, key, version, checked)
+                record(connection, principal.actor, now, told)
             return version
 
         return until_settled(attempt)
@@ -87,6 +94,7 @@ class DeviceManagement:
         def attempt() -> None:
             with self.database.writing() as connection:
                 if delete_device(connection, key, precondition.version, now):
+                    record(connection, principal.actor, now, device_event(Action.DEVICE_DELETED, key))
                     return
                 tenant_exists, found = find_device(connection, key)
             if not tenant_exists:
@@ -104,18 +112,22 @@ class DeviceManagement:
 
         def attempt() -> int:
             with self.database.writing() as connection:
-                return delete_devices(connection, tenant, now)
+                count = delete_devices(connection, tenant, now)
+                if count:
+                    told = Event(chain_of(tenant), Action.DEVICES_DELETED, "device/", details={"count": count})
+                    record(connection, principal.actor, now, told)
+            return count
 
         return until_settled(attempt)
 
     def search(self, principal: Principal, tenant: TenantId, search: Search) -> Found[DeviceRecord]:
-        """Return one page of the devices that match, if any does."""
+        """Return one page of the devices that match, if any does; behind an id there may be none."""
         principal.require_manager_of(tenant)
         with self.database.reading() as connection:
             found = search_devices(connection, tenant, search)
-            if not found.total and find_tenant(connection, tenant) is None:
+            if not found.page and not found.total and find_tenant(connection, tenant) is None:
                 raise TenantUnknownError(f"there is no tenant {tenant}")
-        if not found.total:
+        if found.total == 0:
             raise NothingFoundError("no device matches")
         return found
 

@@ -1,18 +1,24 @@
 """Tenants by Hono's API.
 
 The rules kept here: operators create and delete tenants; a tenant's administrator sees and changes his own, except for
-what only the operator decides (`domain/management/tenants.py`). Deleting a tenant takes everything along.
+what only the operator decides (`domain/management/tenants.py`). Deleting a tenant takes everything along but its audit
+trail. What becomes of a tenant is told in its own chain and in the service's, so that a chain which disappears as a
+whole is missed.
 """
 
 from dataclasses import dataclass
 
 from onboarding_api.domain.accounts import Principal, Role
+from onboarding_api.domain.audit import SERVICE_CHAIN, Action, Event, chain_of
+from onboarding_api.domain.canonical import digest
 from onboarding_api.domain.errors import NothingFoundError, TenantExistsError, TenantUnknownError
+from onboarding_api.domain.hono import Document
 from onboarding_api.domain.identifiers import Randomness, TenantId, Timestamp, Version, new_uuid
 from onboarding_api.domain.management.search import Found, Search
 from onboarding_api.domain.management.tenants import TenantState, read_tenant_document, require_same
 from onboarding_api.domain.management.versions import Precondition
 from onboarding_api.services.management.attempts import expect, until_settled
+from onboarding_api.storage.audit import record
 from onboarding_api.storage.database import Database
 from onboarding_api.storage.tenant_documents import (
     delete_tenant,
@@ -44,6 +50,8 @@ class TenantManagement:
                 if find_tenant(connection, created) is not None:
                     raise TenantExistsError(f"there is already a tenant {created}")
                 insert_tenant_document(connection, created, version, checked, now)
+                told = _events(Action.TENANT_CREATED, created, version, checked.body)
+                record(connection, principal.actor, now, *told)
             return created, version
 
         return until_settled(attempt)
@@ -68,11 +76,13 @@ class TenantManagement:
                 require_same(before.body, checked.body)
             with self.database.writing() as connection:
                 expect(replace_tenant_document(connection, before, version, checked, now))
+                told = _events(Action.TENANT_REPLACED, tenant, version, checked.body)
+                record(connection, principal.actor, now, *told)
             return version
 
         return until_settled(attempt)
 
-    def delete(self, principal: Principal, tenant: TenantId, precondition: Precondition) -> None:
+    def delete(self, principal: Principal, tenant: TenantId, precondition: Precondition, now: Timestamp) -> None:
         """Delete a tenant with its users, devices, credentials and certificates; hardware keeps its counters."""
         principal.require_operator()
 
@@ -80,6 +90,7 @@ class TenantManagement:
             with self.database.writing() as connection:
                 if not delete_tenant(connection, tenant, precondition.version):
                     self._explain(find_tenant(connection, tenant), tenant, precondition)
+                record(connection, principal.actor, now, *_events(Action.TENANT_DELETED, tenant))
 
         until_settled(attempt)
 
@@ -107,3 +118,10 @@ class TenantManagement:
 
     def _new_id(self) -> str:
         return new_uuid(self.randomness)
+
+
+def _events(
+    action: Action, tenant: TenantId, version: Version | None = None, body: Document | None = None
+) -> list[Event]:
+    hashed = None if body is None else digest(body)
+    return [Event(chain, action, f"tenant/{tenant}", version, hashed) for chain in (SERVICE_CHAIN, chain_of(tenant))]

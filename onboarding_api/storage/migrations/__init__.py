@@ -24,6 +24,14 @@ def upgrade(database: Database, revision: str = "head") -> str:
     return _head(configuration)
 
 
+def downgrade(database: Database, revision: str) -> None:
+    """Bring the tables back to an older revision, in one transaction; what it cannot hold is lost."""
+    configuration = _configuration()
+    with database.writing() as connection:
+        configuration.attributes["connection"] = connection
+        command.downgrade(configuration, revision)
+
+
 def require_current(database: Database) -> None:
     """Refuse a database whose tables are not exactly what this program needs."""
     expected = _head(_configuration())

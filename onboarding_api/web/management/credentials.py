@@ -23,7 +23,8 @@ def credential_views(registry: Registry) -> Blueprint:
     @views.put("", strict_slashes=False)
     def replace(tenant: str, device: str) -> Response:
         who, document = manager(registry), read_document(required=True)
-        version = registry.credentials.replace(who, read_device(tenant, device), document, precondition())
+        key = read_device(tenant, device)
+        version = registry.credentials.replace(who, key, document, precondition(), registry.clock())
         _log.info("credentials.replaced", tenant=tenant, device=device, user=who.user)
         return done(version)
 

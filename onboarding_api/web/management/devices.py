@@ -6,7 +6,7 @@ from flask import Blueprint, Response
 from onboarding_api.domain.management.identifiers import read_device, read_tenant
 from onboarding_api.services.registry import Registry
 from onboarding_api.web.management.answers import created, done, shown
-from onboarding_api.web.management.requests import manager, precondition, read_document, read_search
+from onboarding_api.web.management.requests import manager, page_token, precondition, read_document, read_search
 
 _log = structlog.get_logger()
 
@@ -26,8 +26,13 @@ def device_views(registry: Registry) -> Blueprint:
 
     @views.get("", strict_slashes=False)
     def search(tenant: str) -> Response:
-        found = registry.devices.search(manager(registry), read_tenant(tenant), read_search())
-        return shown({"total": found.total, "result": [{"id": each.id} | each.document() for each in found.page]})
+        who, wanted = manager(registry), read_search()
+        found = registry.devices.search(who, read_tenant(tenant), wanted)
+        result = [{"id": each.id} | each.document() for each in found.page]
+        if found.total is not None:
+            return shown({"total": found.total, "result": result})
+        more = len(result) == wanted.page_size
+        return shown({"result": result} | ({"next": page_token(found.page[-1].id)} if more else {}))
 
     @views.delete("", strict_slashes=False)
     def delete_all(tenant: str) -> Response:

@@ -5,6 +5,7 @@ if it is too large.
 """
 
 import re
+from base64 import urlsafe_b64encode
 from typing import Literal
 
 import msgspec
@@ -12,10 +13,14 @@ from flask import request
 
 from onboarding_api.domain.accounts import Principal
 from onboarding_api.domain.errors import DocumentRefusedError, TokenRefusedError
-from onboarding_api.domain.management.documents import read_shape, require_storable
+from onboarding_api.domain.management.documents import read_base64, read_shape, require_storable
+from onboarding_api.domain.management.identifiers import ID_MAX
 from onboarding_api.domain.management.search import PAGE_SIZE, PAGE_SIZE_MAX, Filter, Order, Search, read_pointer
 from onboarding_api.domain.management.versions import Precondition
 from onboarding_api.services.registry import Registry
+from onboarding_api.web.admission import admitted
+from onboarding_api.web.bodies import whole_body
+from onboarding_api.web.origins import origin
 from onboarding_api.web.refusals import BodyMissingError, BodyRefusedError, ContentTypeRefusedError
 
 _NUMBER = re.compile(r"[0-9]{1,9}")
@@ -36,16 +41,18 @@ def manager(registry: Registry) -> Principal:
     """Return who asks, by Basic (RFC 7617) or by access token."""
     basic = request.authorization
     if basic is not None and basic.type == "basic":
-        return registry.access.by_password(basic.username or "", basic.password or "")
+        return admitted(
+            registry.access.by_password(basic.username or "", basic.password or "", origin(), registry.clock())
+        )
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise TokenRefusedError("the request carries neither user name and password nor a bearer token")
-    return registry.access.by_token(token.strip(), registry.clock())
+    return admitted(registry.access.by_token(token.strip(), origin(), registry.clock()))
 
 
 def read_document(*, required: bool) -> object:
     """Return the JSON body; without one, an empty object if none is required."""
-    octets = request.get_data(cache=False)
+    octets = whole_body()
     if not octets and not required:
         return {}
     if not octets:
@@ -63,13 +70,37 @@ def precondition() -> Precondition:
 def read_search() -> Search:
     """Return what the query string searches for."""
     gateways = request.args.get("isGateway", "")
-    return Search(
+    search = Search(
         filters=tuple(_filter(text) for text in request.args.getlist("filterJson")),
         orders=tuple(_order(text) for text in request.args.getlist("sortJson")),
-        page_size=_number("pageSize", PAGE_SIZE, 1, PAGE_SIZE_MAX),
-        page_index=_number("pageOffset", 0, 0, 10**9),
+        page_size=read_number("pageSize", PAGE_SIZE, 1, PAGE_SIZE_MAX),
+        page_index=read_number("pageOffset", 0, 0, 10**9),
         gateways=gateways.lower() == "true" if gateways else None,
+        after=_after(),
     )
+    if search.after is not None and search.descending is None:
+        raise DocumentRefusedError("pageToken", "goes on in the order of ids alone; leave `sortJson` out")
+    return search
+
+
+def page_token(identifier: str) -> str:
+    """Return what a client sends as `pageToken` to go on behind this id."""
+    return urlsafe_b64encode(identifier.encode()).rstrip(b"=").decode("ascii")
+
+
+def _after() -> str | None:
+    token = request.args.get("pageToken")
+    if token is None:
+        return None
+    if "pageOffset" in request.args:
+        raise DocumentRefusedError("pageToken", "goes on where a page ended; leave `pageOffset` out")
+    try:
+        after = read_base64("pageToken", token).decode("ascii")
+    except UnicodeDecodeError:
+        after = "\0"
+    if len(after) > ID_MAX or "\0" in after:
+        raise DocumentRefusedError("pageToken", "not the `next` of an answer")
+    return after
 
 
 def _filter(text: str) -> Filter:
@@ -83,7 +114,8 @@ def _order(text: str) -> Order:
     return Order(read_pointer(shape.field), shape.direction == "desc")
 
 
-def _number(name: str, default: int, least: int, most: int) -> int:
+def read_number(name: str, default: int, least: int, most: int) -> int:
+    """Return a number of the query string."""
     text = request.args.get(name)
     if text is None:
         return default

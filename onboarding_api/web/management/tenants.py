@@ -3,6 +3,7 @@
 import structlog
 from flask import Blueprint, Response
 
+from onboarding_api.domain.errors import DocumentRefusedError
 from onboarding_api.domain.management.identifiers import read_tenant
 from onboarding_api.services.registry import Registry
 from onboarding_api.web.management.answers import created, done, shown
@@ -26,7 +27,10 @@ def tenant_views(registry: Registry) -> Blueprint:
 
     @views.get("", strict_slashes=False)
     def search() -> Response:
-        found = registry.tenants.search(manager(registry), read_search())
+        who, wanted = manager(registry), read_search()
+        if wanted.after is not None:
+            raise DocumentRefusedError("pageToken", "tenants are paged by `pageOffset`")
+        found = registry.tenants.search(who, wanted)
         return shown({"total": found.total, "result": [{"id": each.id} | each.body for each in found.page]})
 
     @views.get("/<tenant>", strict_slashes=False)
@@ -44,7 +48,7 @@ def tenant_views(registry: Registry) -> Blueprint:
     @views.delete("/<tenant>", strict_slashes=False)
     def delete(tenant: str) -> Response:
         who = manager(registry)
-        registry.tenants.delete(who, read_tenant(tenant), precondition())
+        registry.tenants.delete(who, read_tenant(tenant), precondition(), registry.clock())
         _log.info("tenant.deleted", tenant=tenant, user=who.user)
         return done()
 

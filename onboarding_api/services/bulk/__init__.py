@@ -1,0 +1,1 @@
+"""Importing and exporting many devices: one transaction per batch of rows."""
