@@ -17,6 +17,9 @@ test: lint $(VENV)/.hardware-keys ## lint, then every test
 test-vm: $(VENV)/.installed ## real BlueZ and Wi-Fi on simulated radios, in a virtual machine; SUITE=trixie
 	@.ci/system-packages qemu-system-x86 zstd
 	$(BIN)/python -m pytest tests/vm --suite $(or $(SUITE),bookworm) $(ARGS)
+
+test-vm-wifi: $(VENV)/.installed ## both Wi-Fi backends and access points of every kind, in virtual machines; SUITE=trixie
+	@.ci/system-packages qemu-system-x86 zstd
 	$(BIN)/python -m pytest tests/vm_wifi --suite $(or $(SUITE),bookworm) $(ARGS)
 
 lint: $(VENV)/.installed ## ruff and mypy --strict

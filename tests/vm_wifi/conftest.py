@@ -1,4 +1,4 @@
-"""A guest for each module: one with wpa_supplicant alone, one with NetworkManager. `make test-vm` runs them."""
+"""A guest for each module: one with wpa_supplicant alone, one with NetworkManager. `make test-vm-wifi` runs them."""
 
 from collections.abc import AsyncIterator
 
