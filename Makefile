@@ -59,4 +59,4 @@ $(VENV)/.hardware-keys: $(VENV)/.installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable '.[hardware-keys]'
 	@touch $@
 
-.PHONY: help demo test lint bench openapi fuzz format clean test-vm deb
+.PHONY: help demo test lint bench openapi fuzz format clean test-vm test-vm-wifi deb
