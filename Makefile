@@ -20,7 +20,7 @@ test-vm: $(VENV)/.installed ## real BlueZ and Wi-Fi on simulated radios, in a vi
 
 test-vm-wifi: $(VENV)/.installed ## both Wi-Fi backends and access points of every kind, in virtual machines; SUITE=trixie
 	@.ci/system-packages qemu-system-x86 zstd
-	$(BIN)/python -m pytest tests/vm_wifi --suite $(or $(SUITE),bookworm) $(ARGS)
+	$(BIN)/python -m pytest tests/vm_wifi --wifi-suite $(or $(SUITE),bookworm) $(ARGS)
 
 lint: $(VENV)/.installed ## ruff and mypy --strict
 	$(BIN)/ruff check .
