@@ -17,7 +17,10 @@ test: lint $(VENV)/.hardware-keys ## lint, then every test
 test-vm: $(VENV)/.installed ## real BlueZ and Wi-Fi on simulated radios, in a virtual machine; SUITE=trixie
 	@.ci/system-packages qemu-system-x86 zstd
 	$(BIN)/python -m pytest tests/vm --suite $(or $(SUITE),bookworm) $(ARGS)
-	$(BIN)/python -m pytest tests/vm_wifi --suite $(or $(SUITE),bookworm) $(ARGS)
+
+test-vm-wifi: $(VENV)/.installed ## both Wi-Fi backends and access points of every kind, in virtual machines; SUITE=trixie
+	@.ci/system-packages qemu-system-x86 zstd
+	$(BIN)/python -m pytest tests/vm_wifi --wifi-suite $(or $(SUITE),bookworm) $(ARGS)
 
 test-package: $(VENV)/.installed ## the Debian package in a virtual machine with systemd: installed, used, removed, purged
 	@.ci/system-packages qemu-system-x86 zstd
@@ -60,4 +63,4 @@ $(VENV)/.hardware-keys: $(VENV)/.installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable '.[hardware-keys]'
 	@touch $@
 
-.PHONY: help demo test lint bench openapi fuzz format clean test-vm test-package deb
+.PHONY: help demo test lint bench openapi fuzz format clean test-vm test-package deb test-vm-wifi
