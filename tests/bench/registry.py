@@ -209,6 +209,7 @@ def _server(folder: Path, url: str) -> Iterator[tuple[int, int]]:
         port: int = probe.getsockname()[1]
     command: list[str | Path] = [Path(sys.executable).parent / "onboarding-api", "serve", "--bind", f"127.0.0.1:{port}"]
     command += ["--database", url, "--key-file", folder / "registry.key", "--issuer", "bench"]
+    command += ["--account-rate", "0", "--tenant-rate", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
         assert server.stdout is not None
         try:
