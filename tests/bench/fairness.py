@@ -110,14 +110,15 @@ def measure(seconds: float) -> Iterator[Row]:
 
 def _row(name: str, port: int, flood: Request | None, seconds: float) -> Row:
     statuses: Counter[int] = Counter()
+    token = _token(port, "gus")
     if flood is None:
-        durations = _neighbour(port, seconds)
+        durations = _neighbour(port, token, seconds)
     else:
         parent, child = multiprocessing.Pipe()
         process = multiprocessing.get_context("spawn").Process(target=_flood, args=(port, flood, child))
         process.start()
         parent.recv()
-        durations = _neighbour(port, seconds)
+        durations = _neighbour(port, token, seconds)
         parent.send("enough")
         statuses = parent.recv()
         process.join()
@@ -127,9 +128,8 @@ def _row(name: str, port: int, flood: Request | None, seconds: float) -> Row:
     return Row(name, cuts[49] * 1e3, cuts[98] * 1e3, answered / seconds, refused)
 
 
-def _neighbour(port: int, seconds: float) -> list[float]:
+def _neighbour(port: int, token: str, seconds: float) -> list[float]:
     """Send at a steady pace over two connections; a late request counts from when it was due."""
-    token = _token(port, "gus")
     durations: list[list[float]] = [[], []]
     begun = time.perf_counter()
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 from pathlib import Path
 
 import httpx
@@ -99,8 +100,12 @@ async def test_a_stream_is_written_down_when_it_ends(folder: Path) -> None:
         opened = await user.open(FactoryDevice())
         path = f"/v1/onboardings/{opened['id']}/events"
         async with user.http.stream("GET", path, headers={"X-Request-Id": "stream-1"}) as response:
-            await anext(response.aiter_lines())
+            stream = response.aiter_lines()
+            await anext(stream)
             assert '"stream-1"' not in process.log.read_text()
+            process.kill(signal.SIGTERM)
+            assert [line async for line in stream if line.startswith("event")] == []
+        assert await process.finish(10) == 0
     lines = [json.loads(line) for line in process.log.read_text().splitlines()]
     assert [each["route"] for each in lines if each.get("request") == "stream-1"] == [
         "/v1/onboardings/<onboarding>/events"
