@@ -60,9 +60,9 @@ async def test_a_network_out_of_reach_is_absent(lab: Lab) -> None:
 
 async def test_a_hidden_network_is_found_by_its_name(lab: Lab) -> None:
     await lab.close("wlan0")
-    hidden = ("ssid=lab-psk", "ignore_broadcast_ssid=1", "wpa_key_mgmt=WPA-PSK", f"wpa_passphrase={PASSPHRASE}")
+    hidden = ("ssid=lab-hidden", "ignore_broadcast_ssid=1", "wpa_key_mgmt=WPA-PSK", f"wpa_passphrase={PASSPHRASE}")
     await lab.open("wlan0", 1, *hidden)
-    joined = await lab.steps(join(HOME))
+    joined = await lab.steps(join(personal(b"lab-hidden")))
     await lab.close("wlan0")
     await lab.open("wlan0", 1, "ssid=lab-psk", "wpa_key_mgmt=WPA-PSK", f"wpa_passphrase={PASSPHRASE}")
     assert joined == [OK]
