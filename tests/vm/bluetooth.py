@@ -45,6 +45,7 @@ class Bluetooth:
         watch = await guest.start("watch", ["python3", INSIDE / "watch_bluez.py"])
         await watch.wait_event("watching")
         bluetooth = cls(guest, watch)
+        await guest.start("btmon", ["btmon", "-w", guest.folder / "bluetooth.snoop"])
         await bluetooth._start_daemon(MTU_MAX)
         await bluetooth._start_controllers()
         repeater: list[str | Path] = ["python3", INSIDE / "repeat_advertisements.py", PHONE_ADAPTER]
