@@ -41,6 +41,14 @@ async def test_nothing_is_advertised_once_the_device_is_set_up(world: World, dev
     assert found["devices"] == []
 
 
+async def test_the_adapter_that_is_named_is_the_one_that_is_used(world: World, device: Device) -> None:
+    await device.run()
+    assert result(await world.onboard(device.label, "--adapter", "hci0"))["state"] == "connected"
+    elsewhere = await world.app("scan", "--seconds", "0.7", "--adapter", "hci9", "--json")
+    await elsewhere.finish()
+    assert "hci9" in str(error(elsewhere)["message"])
+
+
 async def test_no_passphrase_key_or_token_reaches_a_log(world: World, device: Device) -> None:
     await device.run()
     app = await world.onboard(device.label)

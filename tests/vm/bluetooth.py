@@ -45,6 +45,7 @@ class Bluetooth:
         watch = await guest.start("watch", ["python3", INSIDE / "watch_bluez.py"])
         await watch.wait_event("watching")
         bluetooth = cls(guest, watch)
+        await guest.start("btmon", ["btmon", "-w", guest.folder / "bluetooth.snoop"])
         await bluetooth._start_daemon(MTU_MAX)
         await bluetooth._start_controllers()
         repeater: list[str | Path] = ["python3", INSIDE / "repeat_advertisements.py", PHONE_ADAPTER]
@@ -98,7 +99,7 @@ class Bluetooth:
             seen = len(self.watch.events)
             controllers = await self.guest.start("btvirt", ["btvirt", "-l2", "-L"])
             try:
-                await self._wait_for_adapters(seen)
+                await self._wait_for_adapters(seen, _CONTROLLER_PATIENCE_S)
             except ProcessError:
                 if not tries_left:
                     raise
@@ -106,9 +107,9 @@ class Bluetooth:
             else:
                 return
 
-    async def _wait_for_adapters(self, seen: int) -> None:
+    async def _wait_for_adapters(self, seen: int, patience_s: float | None = None) -> None:
         for adapter in (DEVICE_ADAPTER, PHONE_ADAPTER):
-            await self._wait(seen, {"event": "adapter", "adapter": adapter, "powered": True}, _CONTROLLER_PATIENCE_S)
+            await self._wait(seen, {"event": "adapter", "adapter": adapter, "powered": True}, patience_s)
 
     async def _wait(self, seen: int, wanted: Event, patience_s: float | None = None) -> None:
         await self.watch.wait_for(lambda event: wanted.items() <= event.items(), patience_s, seen)
