@@ -208,7 +208,9 @@ class Lab:
         await self.guest.run("dbus-daemon", "--system", "--fork", "--nopidfile")
         await self.guest.run("wpa_supplicant", "-B", "-u", "-s", "-O", str(CONTROL))
         await self.guest.start("manager", ["NetworkManager", "--config", file, "-n"])
-        ready = "until nmcli -t -f DEVICE,STATE device 2>/dev/null | grep -q wlan5:disconnected; do sleep 0.2; done"
+        ready = (
+            "until nmcli -t -f DEVICE,STATE device 2>/dev/null | busybox grep -q wlan5:disconnected; do sleep 0.2; done"
+        )
         await self.guest.run("timeout", "60", "sh", "-c", ready)
 
 
