@@ -57,7 +57,7 @@ no-auto-default=*
 [device]
 wifi.scan-rand-mac-address=no
 [keyfile]
-unmanaged-devices=except:interface-name:wlan5
+unmanaged-devices=interface-name:wlan[0-4],interface-name:wlan6,interface-name:lo
 [connectivity]
 enabled=false
 """
@@ -93,6 +93,8 @@ class Lab:
     async def start(cls, guest: Guest, backend: str) -> "Lab":
         lab = cls(guest, backend)
         if backend == "nm":
+            # The bus listens below /run, and GDBus looks for it below /var/run.
+            await guest.run("sh", "-c", "[ -L /var/run ] || { rm -rf /var/run && ln -s /run /var/run; }")
             await guest.run("mkdir", "-p", "/run/udev", "/run/NetworkManager", "/var/lib/NetworkManager")
             await guest.run("sh", "-c", "/lib/systemd/systemd-udevd --daemon; udevadm trigger; udevadm settle")
         await guest.run("modprobe", "mac80211_hwsim", "radios=7")
@@ -208,7 +210,9 @@ class Lab:
         await self.guest.run("dbus-daemon", "--system", "--fork", "--nopidfile")
         await self.guest.run("wpa_supplicant", "-B", "-u", "-s", "-O", str(CONTROL))
         await self.guest.start("manager", ["NetworkManager", "--config", file, "-n"])
-        ready = "until nmcli -t -f DEVICE,STATE device 2>/dev/null | grep -q wlan5:disconnected; do sleep 0.2; done"
+        ready = (
+            "until nmcli -t -f DEVICE,STATE device 2>/dev/null | busybox grep -q wlan5:disconnected; do sleep 0.2; done"
+        )
         await self.guest.run("timeout", "60", "sh", "-c", ready)
 
 
