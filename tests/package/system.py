@@ -56,7 +56,7 @@ class System:
         controller = await guest.start("controller", ["sh", "-c", _CONTROLLER])
         await controller.wait_line("powered", patience_s=150)
         await guest.run("tee", "/etc/networks.toml", given=_NETWORKS)
-        await guest.run("ln", "-s", "/bin/busybox", "/usr/local/bin/diff")  # dpkg wants one to be there
+        await guest.run("ln", "-s", "/bin/busybox", "/usr/bin/diff")  # dpkg wants one to be there
         await guest.run("sh", "-c", "mkdir -p /var/lib/dpkg/info /var/lib/dpkg/updates; touch /var/lib/dpkg/status")
         bare = cls(guest, at_hand, frozenset(), frozenset())
         return cls(guest, at_hand, await bare.every_file(), await bare.every_user())
