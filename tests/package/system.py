@@ -49,7 +49,7 @@ class System:
         """Bring up Bluetooth, and what the package will find."""
         at_hand = guest.folder / package.name
         shutil.copy(package, at_hand)
-        await guest.run("modprobe", "-a", "hci_vhci", "uhid", "cmac", "ecb", "uinput")
+        await guest.run("modprobe", "-a", "hci_vhci", "uhid", "cmac", "ecb", "evdev", "uinput")
         await guest.run("tee", "/etc/bluetooth/main.conf", given=_BLUETOOTH)
         await guest.run("sh", "-c", "systemctl is-system-running --wait || true")  # nothing competes any more
         await guest.run("systemctl", "start", "bluetooth.service")
