@@ -25,6 +25,6 @@ def package() -> Path:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def system(package: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
-    wanted = replace(recipe(flavour="systemd").with_packages(("passwd",)), modules=(*MODULES, "uinput"))
+    wanted = replace(recipe(flavour="systemd").with_packages(("passwd",)), modules=(*MODULES, "evdev", "uinput"))
     async with Guest.boot(build(wanted), tmp_path_factory.mktemp("package")) as guest:
         yield await System.prepare(guest, package)

@@ -49,14 +49,14 @@ class System:
         """Bring up Bluetooth, and what the package will find."""
         at_hand = guest.folder / package.name
         shutil.copy(package, at_hand)
-        await guest.run("modprobe", "-a", "hci_vhci", "uhid", "cmac", "ecb", "uinput")
+        await guest.run("modprobe", "-a", "hci_vhci", "uhid", "cmac", "ecb", "evdev", "uinput")
         await guest.run("tee", "/etc/bluetooth/main.conf", given=_BLUETOOTH)
         await guest.run("sh", "-c", "systemctl is-system-running --wait || true")  # nothing competes any more
         await guest.run("systemctl", "start", "bluetooth.service")
         controller = await guest.start("controller", ["sh", "-c", _CONTROLLER])
         await controller.wait_line("powered", patience_s=150)
         await guest.run("tee", "/etc/networks.toml", given=_NETWORKS)
-        await guest.run("ln", "-s", "/bin/busybox", "/usr/local/bin/diff")  # dpkg wants one to be there
+        await guest.run("ln", "-s", "/bin/busybox", "/usr/bin/diff")  # dpkg wants one to be there
         await guest.run("sh", "-c", "mkdir -p /var/lib/dpkg/info /var/lib/dpkg/updates; touch /var/lib/dpkg/status")
         bare = cls(guest, at_hand, frozenset(), frozenset())
         return cls(guest, at_hand, await bare.every_file(), await bare.every_user())

@@ -9,6 +9,7 @@ from tests.package.system import UNIT, System
 from tests.world.process import ProcessError
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+_NOT_OURS = ("/tmp/", "/var/tmp", "/var/lib/systemd", "/var/lib/bluetooth", "/etc/shadow-", "/etc/gshadow-")
 BUTTON = Path(__file__).parent / "press_button.py"
 
 
@@ -111,7 +112,7 @@ async def test_removing_stops_the_agent_and_keeps_what_it_knows(system: System) 
 async def test_purging_leaves_nothing(system: System) -> None:
     await system.guest.run("dpkg", "--purge", "device-agent")
     left = await system.every_file() - system.files
-    assert {name for name in left if not name.startswith(("/tmp/", "/var/tmp", "/var/lib/systemd"))} == set()
+    assert {name for name in left if not name.startswith(_NOT_OURS)} == set()
     assert await system.every_user() == system.users
     await system.guest.run("test", "!", "-e", "/run/device-agent")
     assert await system.guest.run("systemctl", "list-unit-files", "--no-legend", UNIT) == []
