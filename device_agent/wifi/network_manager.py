@@ -21,7 +21,7 @@ from onboarding_protocol.members import HeardNetwork
 
 SERVICE = "org.freedesktop.NetworkManager"
 SCAN_S = 15.0
-SCANNED_LATELY_S = 3.0
+SCANNED_LATELY_S = 6.0
 """It refuses to scan twice in a few seconds; a scan that is under way ends within them."""
 PROBES = 2
 """Scans without the network that make it absent."""
