@@ -82,7 +82,7 @@ class System:
 
     async def restart(self) -> None:
         """Restart the service; returns when it has said READY, fails if it does not."""
-        await self.guest.run("systemctl", "reset-failed", UNIT)
+        await self.guest.run("sh", "-c", f"systemctl reset-failed {UNIT} || true")  # it need not have been started yet
         await self.guest.run("systemctl", "restart", UNIT)
 
     async def property(self, name: str) -> str:
