@@ -8,7 +8,6 @@ used. Whoever gets no answer, or a refusal, asks again.
 
 import asyncio
 import hashlib
-import logging
 import random
 import time
 from collections.abc import Callable
@@ -39,7 +38,6 @@ SILENCE_MAX_S = 6 * 3600.0
 Told = Callable[..., None]
 """Hears an event's name and its facts."""
 _KEPT = "The present one is kept, and the device asks again."
-_log = logging.getLogger(__name__)
 
 
 def due_at(certificate: bytes, validity: Validity) -> int:
@@ -117,7 +115,7 @@ class Renewal:
             return
         await client.subscribe(answer_topic(tenant, device), qos=1)
         await client.publish(request_topic(tenant, device), self._request, qos=1)
-        _log.info("asked for a new certificate")
+        self._told("renewing")
 
     def _hear(self, payload: bytes) -> bool:
         """Return False if the answer is a refusal, or one that cannot be used."""
