@@ -60,7 +60,10 @@ class Connectivity:
         profile, joined = await self._join()
         ownership = self._store.record.ownership
         if joined.status is not Status.OK or ownership is None:
-            self.endpoint = EndpointStatus(EndpointResult.UNTRIED)
+            before, self.endpoint = self.endpoint, EndpointStatus(EndpointResult.UNTRIED)
+            if before != self.endpoint:
+                _log.warning("Wi-Fi is gone as well: %s", joined.status.name)
+                self._on_change()
             tell(_status(profile, joined, EndpointStatus(EndpointResult.UNTRIED, joined.reason)))
             if joined.status is Status.OK:
                 await asyncio.Event().wait()  # joined, and there is no endpoint to connect to
