@@ -219,6 +219,10 @@ class EndpointError(AppError):
         EndpointResult.REFUSED: "Check that the endpoint knows the tenant's certificate authority.",
         EndpointResult.UNTRUSTED: "Check the endpoint's certificate and the tenant's trust anchor.",
     }
+    _REASONS: ClassVar[Mapping[str, str]] = {
+        "clock-wrong": "Let the device reach a time server (NTP) or set its clock; it keeps trying.",
+        "certificate-expired": "Reset the device (device-agent reset) and onboard it again: that brings a certificate.",
+    }
     _TYPES: ClassVar[Mapping[EndpointResult, str]] = {
         EndpointResult.UNREACHABLE: "endpoint-unreachable",
         EndpointResult.REFUSED: "endpoint-refused",
@@ -228,7 +232,7 @@ class EndpointError(AppError):
     def __init__(self, result: EndpointResult, reason: str | None) -> None:
         super().__init__(f"the device joined the Wi-Fi, but its endpoint was {result.value}")
         self.type = self._TYPES[result]  # type: ignore[misc]  # one class, three outcomes of one attempt
-        self.remedy = self._REMEDIES[result]
+        self.remedy = self._REASONS.get(reason or "", self._REMEDIES[result])
         self.reason = reason
 
     @property

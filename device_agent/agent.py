@@ -43,7 +43,7 @@ class Agent:
         self._events: asyncio.Queue[AgentEvent] = asyncio.Queue()
         self._wifi = open_wifi(config.wifi)
         self._air = Air(self._wifi, open_on_air(config.wifi), lambda given: self._events.put_nowait(GivenOnAir(given)))
-        self._connectivity = Connectivity(store, self._wifi, self._changed)
+        self._connectivity = Connectivity(store, self._wifi, self._changed, journal.event)
         self._connecting: asyncio.Task[None] | None = None
         self._connectings = 0
         self._peripheral = open_peripheral(config, self._heard_of)

@@ -17,6 +17,11 @@ def is_synchronised() -> bool:
     return 0 <= state < _TIME_ERROR
 
 
+def is_doubtful(floor: int) -> bool:
+    """Tell whether the clock is wrong for certain, being behind a time that has passed, or kept by nothing."""
+    return time.time() < floor or not is_synchronised()
+
+
 def raise_to(floor: int, policy: ClockPolicy) -> None:
     """Take a time that has passed for certain, where the clock is behind it: a device without one, switched on."""
     if time.time() < floor:

@@ -10,10 +10,12 @@ import logging
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from device_agent import endpoint
 from device_agent.errors import AgentError
 from device_agent.record import Ownership, Record, WifiProfile
+from device_agent.renewal import Renewal, Told
 from device_agent.station import station_identity
 from device_agent.store import Store
 from device_agent.wifi import JoinResult, Wifi
@@ -28,10 +30,11 @@ _log = logging.getLogger(__name__)
 class Connectivity:
     """Keeps one device joined and connected, by what its record says."""
 
-    def __init__(self, store: Store, wifi: Wifi, on_change: Callable[[], None]) -> None:
+    def __init__(self, store: Store, wifi: Wifi, on_change: Callable[[], None], told: Told) -> None:
         self._store = store
         self._wifi = wifi
         self._on_change = on_change
+        self._told = told
         self.endpoint = EndpointStatus(EndpointResult.UNTRIED)
 
     async def run(self, on_first: Callable[[ConnectionStatus], None]) -> None:
@@ -57,17 +60,20 @@ class Connectivity:
         profile, joined = await self._join()
         ownership = self._store.record.ownership
         if joined.status is not Status.OK or ownership is None:
-            self.endpoint = EndpointStatus(EndpointResult.UNTRIED)
+            before, self.endpoint = self.endpoint, EndpointStatus(EndpointResult.UNTRIED)
+            if before != self.endpoint:
+                _log.warning("Wi-Fi is gone as well: %s", joined.status.name)
+                self._on_change()
             tell(_status(profile, joined, EndpointStatus(EndpointResult.UNTRIED, joined.reason)))
             if joined.status is Status.OK:
                 await asyncio.Event().wait()  # joined, and there is no endpoint to connect to
             return False
         contacted = False
 
-        def on_contact(status: EndpointStatus) -> None:
+        def on_contact(held: Ownership, status: EndpointStatus) -> None:
             nonlocal contacted
             contacted = True
-            self._contacted(ownership, status)
+            self._contacted(held, status)
             tell(_status(profile, joined, status))
 
         ended = await self._hold(ownership, on_contact)
@@ -77,10 +83,17 @@ class Connectivity:
         tell(_status(profile, joined, ended))
         return contacted
 
-    async def _hold(self, ownership: Ownership, on_contact: Callable[[EndpointStatus], None]) -> EndpointStatus:
+    async def _hold(
+        self, ownership: Ownership, on_contact: Callable[[Ownership, EndpointStatus], None]
+    ) -> EndpointStatus:
         try:
-            identity = self._store.tls_identity(ownership)
-            return await endpoint.hold(ownership, identity, on_contact)
+            while True:
+                renewal = Renewal(self._store, ownership, self._told)
+                identity = self._store.tls_identity(ownership)
+                ended = await endpoint.hold(ownership, identity, renewal, partial(on_contact, ownership))
+                if renewal.renewed is None:
+                    return ended
+                ownership = renewal.renewed  # and connect with it at once
         except AgentError as error:
             _log.error("%s. %s", error, error.remedy)
             return EndpointStatus(EndpointResult.UNTRIED, "internal-error")

@@ -15,6 +15,7 @@ from aiomqtt.exceptions import MqttConnectError
 from device_agent.keys import TlsIdentity
 from device_agent.keys.tls import show
 from device_agent.record import Ownership
+from device_agent.renewal import Renewal
 from device_agent.trust_anchor import tls_context
 from onboarding_protocol.assignment import TrustAnchor, contact_event, event_topic
 from onboarding_protocol.members import EndpointResult, EndpointStatus
@@ -22,6 +23,8 @@ from onboarding_protocol.members import EndpointResult, EndpointStatus
 _DEFAULT_PORT = 8883
 _TIMEOUT_S = 10.0
 _KEEPALIVE_S = 60
+_OUT_OF_TIME = (9, 10)
+"""OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED, by our clock."""
 
 
 class _RefusedError(aiomqtt.MqttError):
@@ -38,9 +41,12 @@ class _Client(aiomqtt.Client):
 
 
 async def hold(
-    ownership: Ownership, identity: TlsIdentity, on_contact: Callable[[EndpointStatus], None]
+    ownership: Ownership, identity: TlsIdentity, renewal: Renewal, on_contact: Callable[[EndpointStatus], None]
 ) -> EndpointStatus:
-    """Connect, say so, and stay; return why the link ended. `on_contact` is called once the event is delivered."""
+    """Connect, say so, and stay while `renewal` tends the certificate; return why the link ended.
+
+    `on_contact` is called once the event is delivered.
+    """
     try:
         context = _context(ownership, identity)
         url = urlsplit(ownership.endpoint)
@@ -58,10 +64,9 @@ async def hold(
             event = contact_event(ownership.sequence)
             await client.publish(event_topic(ownership.tenant, ownership.device), event, qos=1)
             on_contact(EndpointStatus(EndpointResult.CONNECTED))
-            async for _ in client.messages:
-                continue
+            await renewal.tend(client)
     except (aiomqtt.MqttError, OSError, ValueError) as error:
-        return _explain(error)
+        return _explain(error, renewal)
     return EndpointStatus(EndpointResult.UNREACHABLE, "link-ended")
 
 
@@ -75,12 +80,15 @@ def _context(ownership: Ownership, identity: TlsIdentity) -> ssl.SSLContext:
     return context
 
 
-def _explain(error: Exception) -> EndpointStatus:
+def _explain(error: Exception, renewal: Renewal) -> EndpointStatus:
+    refused = EndpointStatus(EndpointResult.REFUSED, "certificate-expired" if renewal.overdue else "closed-by-endpoint")
     if isinstance(error, _RefusedError):
-        return EndpointStatus(EndpointResult.REFUSED, "closed-by-endpoint")
+        return refused
     # aiomqtt hides the cause of a failed connect from tracebacks; it is still the exception's context.
     cause = error if isinstance(error, OSError) else error.__context__
     match cause:
+        case ssl.SSLCertVerificationError(verify_code=code) if code in _OUT_OF_TIME and renewal.clock_is_doubtful:
+            return EndpointStatus(EndpointResult.UNTRUSTED, "clock-wrong")
         case ssl.SSLCertVerificationError():
             return EndpointStatus(EndpointResult.UNTRUSTED, "certificate-untrusted")
         case ssl.SSLError():
@@ -88,7 +96,7 @@ def _explain(error: Exception) -> EndpointStatus:
         case OSError():
             return EndpointStatus(EndpointResult.UNREACHABLE, "no-connection")
     if isinstance(error, MqttConnectError):
-        return EndpointStatus(EndpointResult.REFUSED, "closed-by-endpoint")
+        return refused
     if isinstance(error, aiomqtt.MqttCodeError):
         return EndpointStatus(EndpointResult.UNREACHABLE, "link-ended")
     return EndpointStatus(EndpointResult.UNREACHABLE, "no-answer")

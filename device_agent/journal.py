@@ -20,7 +20,7 @@ Listener = Callable[[str, Mapping[str, object]], None]
 _INFORMATION = 6  # sd-daemon(3)
 _WARNING = 4
 _PRIORITIES = {logging.CRITICAL: 2, logging.ERROR: 3, logging.WARNING: _WARNING, logging.INFO: _INFORMATION}
-_TROUBLE = {"trouble", "exchange-failed"}
+_TROUBLE = {"trouble", "exchange-failed", "renewal-refused"}
 
 
 @dataclass(frozen=True, slots=True)

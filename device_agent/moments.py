@@ -102,5 +102,8 @@ _SENTENCES: dict[str, Callable[[Facts], str]] = {
     "exchange-failed": lambda facts: f"An exchange with a phone failed: {facts.get('detail')}",
     "attempt": _attempt,
     "state": _state,
+    "renewing": lambda _: "A new certificate was asked for",
+    "renewed": lambda facts: f"The certificate was renewed; it ends at {facts.get('ends')} (seconds since 1970)",
+    "renewal-refused": lambda facts: f"The certificate is not renewed: {facts.get('reason')}. It is asked for again",
     "trouble": lambda facts: f"{facts.get('what')}. {facts.get('remedy')}",
 }

@@ -75,6 +75,7 @@ def create_app(
         randomness=randomness,
         hasher=hasher,
         openid=None if config.openid is None else (config.openid, fetch),
+        certificate_life_s=config.certificate_life_s,
     )
     app = Flask(__name__, static_folder=None)
     if config.trusted_proxies:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from onboarding_api.domain.certificates import LEAF_LIFE_S
 from onboarding_api.domain.openid import Provider
 
 
@@ -30,5 +31,7 @@ class Config:
     """Requests of all accounts of one tenant per second; 0 is no limit."""
     tenant_at_once: int = 2
     """Requests of one tenant that run at once in each worker; some more wait for their turn."""
+    certificate_life_s: int = LEAF_LIFE_S
+    """How long a device's operational certificate lives."""
     drain_s: float = 0
     """How long a server that was told to end says so at /readyz, and goes on, before it refuses connections."""

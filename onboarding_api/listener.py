@@ -1,9 +1,9 @@
-"""The listener: hears a device's contact event at the broker, and marks it connected. Other events pass by.
+"""The listener: hears devices at the broker. A contact event marks a device connected; a renewal request is answered.
 
-Who sent an event is the broker's word: it requires a client certificate, takes the certificate's common name as the
-user name, and its access rules let a device publish below `event/<tenant>/<its own name>` only (in Mosquitto:
-`use_identity_as_username true` and `pattern write event/+/%u`). So the device in the topic holds the key of a
-certificate that we issued. The tenant in the topic is checked here, against the device's row.
+Who sent a message is the broker's word: it requires a client certificate, takes the certificate's common name as the
+user name, and its access rules let a device publish on `event/<tenant>/<its own name>` and `renewal/<tenant>/<its own
+name>` only (docs/running.md, «What the broker must allow»). So the device in the topic holds the key of a certificate
+that we issued. The tenant in the topic is checked against the device's row.
 """
 
 import asyncio
@@ -16,13 +16,15 @@ from urllib.parse import urlsplit
 import aiomqtt
 import structlog
 
-from onboarding_api.domain.errors import BrokerRefusedError
+from onboarding_api.domain.errors import BrokerRefusedError, RegistryError
 from onboarding_api.domain.identifiers import Clock, DeviceId, DeviceKey, TenantId
 from onboarding_api.services.contacts import Contacts
+from onboarding_api.services.renewals import Renewals
 from onboarding_api.storage.contacts import Contact
 from onboarding_protocol.assignment import read_contact_event
+from onboarding_protocol.renewal import Refused, answer_topic, write_answer
 
-TOPICS = "event/+/+"
+TOPICS = ("event/+/+", "renewal/+/+")
 _KEEP_ALIVE_S = 30
 _FIRST_RETRY_S = 0.5
 _LAST_RETRY_S = 30.0
@@ -58,12 +60,21 @@ class BrokerAccess:
 
 
 def read_topic(topic: str) -> DeviceKey:
-    """Return the device an event's topic names; the subscription guarantees its shape."""
+    """Return the device a topic names; the subscriptions guarantee its shape."""
     _, tenant, device = topic.split("/")
     return DeviceKey(TenantId(tenant), DeviceId(device))
 
 
-async def listen(contacts: Contacts, access: BrokerAccess, clock: Clock, ready: Callable[[], None]) -> None:
+@dataclass(frozen=True, slots=True)
+class Ears:
+    """What is done about what devices say."""
+
+    contacts: Contacts
+    renewals: Renewals
+    clock: Clock
+
+
+async def listen(ears: Ears, access: BrokerAccess, ready: Callable[[], None]) -> None:
     """Listen until cancelled, reconnecting with growing pauses; call `ready` at each subscription."""
     tls = access.tls()
     pause_s = _FIRST_RETRY_S
@@ -72,22 +83,43 @@ async def listen(contacts: Contacts, access: BrokerAccess, clock: Clock, ready: 
             async with aiomqtt.Client(
                 access.host, access.port, tls_context=tls, keepalive=_KEEP_ALIVE_S, timeout=10
             ) as client:
-                await client.subscribe(TOPICS, qos=1)
+                await client.subscribe([(topic, 1) for topic in TOPICS])
                 pause_s = _FIRST_RETRY_S
                 ready()
                 async for message in client.messages:
-                    sequence = read_contact_event(message.payload) if isinstance(message.payload, bytes) else None
-                    if sequence is not None:
-                        await _take_notice(contacts, read_topic(str(message.topic)), sequence, clock)
+                    if isinstance(message.payload, bytes):
+                        await _hear(ears, client, str(message.topic), message.payload)
         except aiomqtt.MqttError as error:
             _log.warning("broker.lost", host=access.host, port=access.port, reason=str(error), retry_s=pause_s)
         await asyncio.sleep(pause_s)
         pause_s = min(2 * pause_s, _LAST_RETRY_S)
 
 
-async def _take_notice(contacts: Contacts, key: DeviceKey, sequence: int, clock: Clock) -> None:
-    contact = await asyncio.to_thread(contacts.seen, key, sequence, clock())
+async def _hear(ears: Ears, client: aiomqtt.Client, topic: str, payload: bytes) -> None:
+    key = read_topic(topic)
+    if topic.startswith("renewal/"):
+        await _renew(ears, client, key, payload)
+    elif (sequence := read_contact_event(payload)) is not None:
+        await _take_notice(ears, key, sequence)
+
+
+async def _take_notice(ears: Ears, key: DeviceKey, sequence: int) -> None:
+    contact = await asyncio.to_thread(ears.contacts.seen, key, sequence, ears.clock())
     if contact is Contact.FIRST:
         _log.info("device.connected", tenant=key.tenant, device=key.device)
     elif contact is not Contact.KNOWN:
         _log.warning(f"device.{contact.value}", tenant=key.tenant, device=key.device, sequence=sequence)
+
+
+async def _renew(ears: Ears, client: aiomqtt.Client, key: DeviceKey, request: bytes) -> None:
+    try:
+        answer = await asyncio.to_thread(ears.renewals.answer, key, request, ears.clock())
+    except RegistryError as error:
+        # The device asks again; silence costs it nothing but time.
+        _log.error("certificate.unanswered", tenant=key.tenant, device=key.device, reason=str(error))
+        return
+    if isinstance(answer, Refused):
+        _log.warning("certificate.refused", tenant=key.tenant, device=key.device, reason=answer.reason)
+    else:
+        _log.info("certificate.renewed", tenant=key.tenant, device=key.device)
+    await client.publish(answer_topic(key.tenant, key.device), write_answer(answer), qos=1)

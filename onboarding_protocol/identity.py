@@ -42,6 +42,10 @@ class SigningRequestError(ValueError):
         self.reason = reason
 
 
+class OtherChallengeError(SigningRequestError):
+    """It is a good signing request, but for another challenge."""
+
+
 class LabelProofError(ValueError):
     """The proof was not made by this label's key over this request and reset counter."""
 
@@ -88,7 +92,7 @@ def verify_signing_request(der: bytes, challenge: bytes) -> VerifiedSigningReque
     if len(passwords) != 1:
         raise SigningRequestError("the signing request does not carry exactly one challengePassword")
     if not hmac.compare_digest(passwords[0], base64url_encode(challenge).encode("ascii")):
-        raise SigningRequestError("the signing request answers another challenge")
+        raise OtherChallengeError("the signing request answers another challenge")
     spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return VerifiedSigningRequest(der, key, hashlib.sha256(spki).digest())
 

@@ -1,6 +1,7 @@
-"""onboarding-api listen: take notice of devices at the broker."""
+"""onboarding-api listen: take notice of devices at the broker, and renew their certificates."""
 
 import asyncio
+import os
 import signal
 from pathlib import Path
 
@@ -8,11 +9,22 @@ import click
 
 from onboarding_api.app import wall_clock
 from onboarding_api.cli.checking import Check, check_configuration
-from onboarding_api.cli.options import check_option, current_database, database_option, json_option, tell
-from onboarding_api.listener import BrokerAccess
+from onboarding_api.cli.options import (
+    certificate_life_option,
+    check_option,
+    current_database,
+    database_option,
+    json_option,
+    key_file_option,
+    tell,
+)
+from onboarding_api.key_file import load_seal
+from onboarding_api.listener import BrokerAccess, Ears
 from onboarding_api.listener import listen as listen_forever
 from onboarding_api.logs import configure_logging
 from onboarding_api.services.contacts import Contacts
+from onboarding_api.services.renewals import Renewals
+from onboarding_api.services.tenants import Authorities
 
 _PEM = click.Path(path_type=Path, dir_okay=False)
 
@@ -25,6 +37,8 @@ _PEM = click.Path(path_type=Path, dir_okay=False)
 @click.option("--certificate", envvar="ONBOARDING_CERTIFICATE", required=True, type=_PEM, help="Ours, for the broker.")
 @click.option("--key", envvar="ONBOARDING_KEY", required=True, type=_PEM, help="The certificate's private key.")
 @database_option
+@key_file_option
+@certificate_life_option
 @check_option
 @json_option
 def listen(
@@ -33,27 +47,33 @@ def listen(
     certificate: Path,
     key: Path,
     database: str,
+    key_file: Path,
+    certificate_seconds: int,
     check_config: bool,
     as_json: bool,
 ) -> None:
-    """Mark devices connected at their first event, until SIGTERM. Prints one line at each subscription."""
+    """Mark devices connected and renew their certificates, until SIGTERM. Prints one line at each subscription."""
     checks = [
         Check("database", lambda: current_database(database)),
+        Check("key-file", lambda: load_seal(key_file)),
         Check("broker", lambda: BrokerAccess.of(broker, broker_ca, certificate, key)),
         Check("certificates", lambda: BrokerAccess("", 0, broker_ca, certificate, key).tls()),
     ]
     check_configuration(checks, only=check_config, as_json=as_json)
     configure_logging()
-    contacts = Contacts(current_database(database))
+    registry = current_database(database)
+    authorities = Authorities(registry, load_seal(key_file))
+    renewals = Renewals(registry, authorities, os.urandom, certificate_seconds)
+    ears = Ears(Contacts(registry), renewals, wall_clock)
     access = BrokerAccess.of(broker, broker_ca, certificate, key)
-    asyncio.run(_until_told(contacts, access, as_json, broker))
+    asyncio.run(_until_told(ears, access, as_json, broker))
 
 
-async def _until_told(contacts: Contacts, access: BrokerAccess, as_json: bool, broker: str) -> None:
+async def _until_told(ears: Ears, access: BrokerAccess, as_json: bool, broker: str) -> None:
     def ready() -> None:
         tell(as_json, {"event": "listening", "broker": broker}, f"listening {broker}")
 
-    listening = asyncio.create_task(listen_forever(contacts, access, wall_clock, ready))
+    listening = asyncio.create_task(listen_forever(ears, access, ready))
     loop = asyncio.get_running_loop()
     for told in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(told, listening.cancel)

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from onboarding_api.domain.audit import Actor, Origin
+from onboarding_api.domain.certificates import AUTHORITY_LIFE_S, LEAF_LIFE_S
 from onboarding_api.storage.database import Database
 from onboarding_api.storage.migrations import require_current
 
@@ -27,6 +28,14 @@ key_file_option = click.option(
     show_default=True,
     type=click.Path(path_type=Path, dir_okay=False),
     help="Key-encryption key, mode 0600.",
+)
+certificate_life_option = click.option(
+    "--certificate-seconds",
+    envvar="ONBOARDING_CERTIFICATE_SECONDS",
+    default=LEAF_LIFE_S,
+    show_default=True,
+    type=click.IntRange(10, AUTHORITY_LIFE_S),
+    help="How long a device's certificate lives; it renews itself between 2/3 and 5/6 of that.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, envvar="ONBOARDING_JSON", help="Answer in JSON.")
 check_option = click.option(

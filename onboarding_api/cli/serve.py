@@ -7,7 +7,14 @@ from pathlib import Path
 import click
 
 from onboarding_api.cli.checking import Check, check_configuration
-from onboarding_api.cli.options import check_option, database_option, json_option, key_file_option, tell
+from onboarding_api.cli.options import (
+    certificate_life_option,
+    check_option,
+    database_option,
+    json_option,
+    key_file_option,
+    tell,
+)
 from onboarding_api.config import Config
 from onboarding_api.domain.errors import AddressRefusedError, RegistryError
 from onboarding_api.domain.openid import Provider
@@ -92,6 +99,7 @@ from onboarding_api.storage.migrations import require_current
     type=click.FloatRange(0, 3600),
     help="Seconds to go on after SIGTERM while /readyz says no, so that a balancer notices.",
 )
+@certificate_life_option
 @check_option
 @json_option
 def serve(
@@ -110,6 +118,7 @@ def serve(
     tenant_rate: float,
     tenant_at_once: int,
     drain: float,
+    certificate_seconds: int,
     check_config: bool,
     as_json: bool,
 ) -> None:
@@ -137,6 +146,7 @@ def serve(
             tenant_rate=tenant_rate,
             tenant_at_once=tenant_at_once,
             drain_s=drain,
+            certificate_life_s=certificate_seconds,
         ),
         host,
         port,

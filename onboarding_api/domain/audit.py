@@ -38,6 +38,7 @@ class Action(StrEnum):
     DEVICE_LEFT = "device.left"
     """Its hardware was onboarded by another tenant; by which one is not said."""
     DEVICE_CONNECTED = "device.connected"
+    CERTIFICATE_RENEWED = "device.certificate-renewed"
     CREDENTIALS_REPLACED = "credentials.replaced"
     USER_CREATED = "user.created"
     USER_PASSWORD = "user.password-changed"  # noqa: S105 - an action

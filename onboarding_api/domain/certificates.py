@@ -1,7 +1,8 @@
 """The authority of a tenant and the certificates it issues (RFC 5280).
 
-The rules kept here: P-256 throughout; an authority signs leaves only (pathlen 0); a leaf lives 90 days, starts an
-hour early for clocks that are behind, and never outlives its authority; its subject is set by the server alone and
+The rules kept here: P-256 throughout; an authority signs leaves only (pathlen 0); a leaf lives 90 days
+unless the operator says otherwise, starts an hour early for clocks that are behind (but never earlier than it lives
+long), and never outlives its authority; its subject is set by the server alone and
 holds no serial number of the device. It is lean, because it travels over Bluetooth: no basicConstraints (absent means
 no authority, section 4.2.1.9) and no subjectKeyIdentifier (only a SHOULD for a leaf, section 4.2.1.2).
 """
@@ -111,11 +112,16 @@ def create_authority(
 
 
 def issue_leaf(
-    authority: Authority, device: DeviceKey, public_key: ec.EllipticCurvePublicKey, serial: bytes, now: Timestamp
+    authority: Authority,
+    device: DeviceKey,
+    public_key: ec.EllipticCurvePublicKey,
+    serial: bytes,
+    now: Timestamp,
+    life_s: int = LEAF_LIFE_S,
 ) -> Leaf:
     """Issue this device's operational certificate for a key whose possession was proven."""
-    ends = min(now + LEAF_LIFE_S, int(authority.certificate.not_valid_after_utc.timestamp()))
-    starts = now - LEAF_STARTS_EARLY_S
+    ends = min(now + life_s, int(authority.certificate.not_valid_after_utc.timestamp()))
+    starts = now - min(LEAF_STARTS_EARLY_S, life_s)
     certificate = (
         x509.CertificateBuilder(
             authority.certificate.subject, device_subject(device), public_key, int.from_bytes(serial, "big")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from onboarding_api.domain.accounts import Principal
 from onboarding_api.domain.audit import SERVICE, Action, Event, chain_of
-from onboarding_api.domain.certificates import Leaf, issue_leaf, new_serial
+from onboarding_api.domain.certificates import LEAF_LIFE_S, Leaf, issue_leaf, new_serial
 from onboarding_api.domain.errors import (
     ConcurrentChangeError,
     KeyAlreadyRegisteredError,
@@ -69,6 +69,7 @@ class Registrar:
     issuer: str
     randomness: Randomness
     render: Render
+    certificate_life_s: int = LEAF_LIFE_S
 
     def register(
         self, principal: Principal, onboarding: OnboardingId, submission: Submission, now: Timestamp
@@ -137,7 +138,8 @@ class Registrar:
             key = DeviceKey(claimant.tenant, new_device_id(self.randomness))
         sequence = before.sequence + 1 if before else 1
         authority = self.authorities.get(claimant.tenant, opened.tenancy.authority)
-        leaf = issue_leaf(authority, key, request.public_key, new_serial(self.randomness), now)
+        serial = new_serial(self.randomness)
+        leaf = issue_leaf(authority, key, request.public_key, serial, now, self.certificate_life_s)
         device = DeviceView(key, HardwareState.ASSIGNED, submission.claims, claims_verified=False)
         granted = Granted(device, self._assign(opened, key, leaf, sequence, now), leaf.der)
         return Registration(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from argon2 import PasswordHasher
 
+from onboarding_api.domain.certificates import LEAF_LIFE_S
 from onboarding_api.domain.identifiers import Clock, Randomness
 from onboarding_api.domain.openid import Provider
 from onboarding_api.domain.sealing import Seal
@@ -57,6 +58,7 @@ def open_registry(
     randomness: Randomness,
     hasher: PasswordHasher | None = None,
     openid: tuple[Provider, Fetch] | None = None,
+    certificate_life_s: int = LEAF_LIFE_S,
 ) -> Registry:
     """Open the signing keys and join the services."""
     keys = open_signing_keys(database, seal)
@@ -69,7 +71,9 @@ def open_registry(
         tokens=tokens,
         sessions=Sessions(database, seal, randomness),
         onboardings=onboardings,
-        registrar=Registrar(database, Authorities(database, seal), keys, issuer, randomness, render),
+        registrar=Registrar(
+            database, Authorities(database, seal), keys, issuer, randomness, render, certificate_life_s
+        ),
         watching=Watching(onboardings, Changes(database), limits, clock),
         access=Access(database, accounts, tokens, randomness, provider),
         tenants=TenantManagement(database, randomness),

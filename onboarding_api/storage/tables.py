@@ -226,8 +226,11 @@ certificates = Table(
     Column("not_after", BigInteger, nullable=False),
     Column("revoked_at", BigInteger),
     Column("revocation", String(32)),
+    Column("renews", _HASH),
+    Column("certificate", LargeBinary),
     sqlite_with_rowid=False,
 )
+Index("certificates_renews", certificates.c.renews, unique=True)
 Index("certificates_hardware", certificates.c.key_hash)
 Index("certificates_device", certificates.c.tenant_id, certificates.c.device_id)
 Index("certificates_key", certificates.c.spki_hash)

@@ -43,13 +43,17 @@ class Place:
         self.operator = Operator(endpoint=Endpoint(self.files.url, self.anchor))
         self.networks = folder / "networks.toml"
         self.networks.write_text(NETWORKS.format(seconds=0.0))
+        self.events: list[tuple[str, dict[str, object]]] = []
         self.changes: asyncio.Queue[EndpointStatus] = asyncio.Queue()
-        self.connectivity = Connectivity(store, SimulatedWifi(self.networks), self._changed)
+        self.connectivity = Connectivity(store, SimulatedWifi(self.networks), self._changed, self._told)
         self.first: asyncio.Future[ConnectionStatus] = asyncio.get_running_loop().create_future()
 
     @property
     def anchor(self) -> TrustAnchor:
         return TrustAnchor.from_certificate(x509.load_pem_x509_certificate(self.files.authority.read_bytes()))
+
+    def _told(self, event: str, **facts: object) -> None:
+        self.events.append((event, facts))
 
     def _changed(self) -> None:
         self.changes.put_nowait(self.connectivity.endpoint)

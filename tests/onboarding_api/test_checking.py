@@ -52,7 +52,8 @@ def test_a_misspelt_variable_is_warned_about(folder: Path) -> None:
 def test_the_listener_tells_all_that_is_wrong_too(folder: Path, broker: str) -> None:
     pem = str(folder / "none.pem")
     options = ["--broker", broker, "--broker-ca", pem, "--certificate", pem, "--key", pem, "--json"]
-    result = check("listen", *options, "--database", database_url(folder))
+    keys = ["--key-file", str(folder / "registry.key")]
+    result = check("listen", *options, *keys, "--database", database_url(folder))
     told = json.loads(result.stdout)["problems"]
     assert [each["setting"] for each in told] == ["broker", "certificates"]
     assert result.exit_code == 1

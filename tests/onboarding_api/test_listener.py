@@ -47,6 +47,7 @@ def listener(api: Api, files: BrokerFiles) -> list[str | Path]:
         files.folder / "listener.key",
     ]
     where: list[str | Path] = ["--broker", files.url, "--broker-ca", files.authority, "--database", api.database_url]
+    where += ["--key-file", api.key_file]
     return [PROGRAM, "listen", *where, *identity, "--json"]
 
 

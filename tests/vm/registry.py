@@ -54,7 +54,7 @@ class Registry:
         identity: Command = ["--certificate", files.folder / "listener.pem", "--key", files.folder / "listener.key"]
         of_broker: Command = ["--broker", files.url, "--broker-ca", files.authority, *identity]
         listener = await guest.start(
-            "listener", [*INSIDE_SITE, "onboarding-api", "listen", *of_broker, *_IN_GUEST[:2], "--json"]
+            "listener", [*INSIDE_SITE, "onboarding-api", "listen", *of_broker, *_IN_GUEST, "--json"]
         )
         await api.wait_event("ready")
         await listener.wait_event("listening")

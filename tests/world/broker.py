@@ -31,8 +31,12 @@ user {user}
 _ACL = f"""\
 user {LISTENER}
 topic read event/#
+topic read renewal/#
+topic write renewed/#
 
 pattern write event/+/%u
+pattern write renewal/+/%u
+pattern read renewed/+/%u
 """
 
 

@@ -125,12 +125,18 @@ class World:
     password_file: Path
     buses: dict[str, str]
     processes: AsyncExitStack
+    life: list[str]
+    """The option that says how long certificates live, if it is not the usual time."""
     devices: list[Device] = field(default_factory=list)
 
     @classmethod
     @asynccontextmanager
     async def start(
-        cls, folder: Path, parties: tuple[str, ...] = ("device", "phone"), mtu: int = 517
+        cls,
+        folder: Path,
+        parties: tuple[str, ...] = ("device", "phone"),
+        mtu: int = 517,
+        certificate_seconds: int | None = None,
     ) -> AsyncIterator["World"]:
         """Bring everybody up in `folder`, which must not exist; take everybody down at the end."""
         folder.mkdir(parents=True)
@@ -143,9 +149,12 @@ class World:
             password_file = await _set_up_api(folder, options, files)
             broker = await _started("broker", files.command, folder, processes)
             api_url = f"http://127.0.0.1:{free_port()}"
-            api = await start_api(folder, api_url, options, processes)
-            listener = await _start_listener(folder, options, files, processes)
-            yield cls(folder, radio, broker, files, api, listener, api_url, options, password_file, buses, processes)
+            life = [] if certificate_seconds is None else ["--certificate-seconds", str(certificate_seconds)]
+            api = await start_api(folder, api_url, [*options, *life], processes)
+            listener = await _start_listener(folder, [*options, *life], files, processes)
+            yield cls(
+                folder, radio, broker, files, api, listener, api_url, options, password_file, buses, processes, life
+            )
 
     async def add_device(
         self,
@@ -224,7 +233,16 @@ class World:
 
     async def restart_api(self) -> None:
         """Start the API again after it was stopped, at the same address."""
-        self.api = await start_api(self.folder, self.api_url, self.api_options, self.processes)
+        self.api = await start_api(self.folder, self.api_url, [*self.api_options, *self.life], self.processes)
+
+    async def restart_listener(self) -> None:
+        """Start the listener again after it was stopped."""
+        options = [*self.api_options, *self.life]
+        self.listener = await _start_listener(self.folder, options, self.broker_files, self.processes)
+
+    async def restart_broker(self) -> None:
+        """Start the broker again after it was stopped, at the same address."""
+        self.broker = await _started("broker", self.broker_files.command, self.folder, self.processes)
 
     async def command(
         self, command: Command, standard_input: bytes | None = None, environment: dict[str, str] | None = None
@@ -289,7 +307,7 @@ async def _set_up_api(folder: Path, options: list[str], files: BrokerFiles) -> P
 async def _start_listener(folder: Path, options: list[str], files: BrokerFiles, processes: AsyncExitStack) -> Process:
     identity: Command = ["--certificate", files.folder / "listener.pem", "--key", files.folder / "listener.key"]
     broker: Command = ["--broker", files.url, "--broker-ca", files.authority]
-    command: Command = [BIN / "onboarding-api", "listen", *broker, *identity, *options, "--json"]
+    command: Command = [BIN / "onboarding-api", "listen", *broker, *identity, *options, *_key(folder), "--json"]
     listener = await _started("listener", command, folder, processes)
     await listener.wait_event("listening")
     return listener
