@@ -73,9 +73,11 @@ class Renewal:
         messages = aiter(client.messages)
         asked_at = time.monotonic()
         pause = 0.0
+        _heed_cancellation()
         while self.renewed is None:
             if self.now() >= due_at(self._certificate, self._validity) and time.monotonic() >= asked_at + pause:
                 await self._ask(client)
+                _heed_cancellation()
                 asked_at, pause = time.monotonic(), self._pause(refused=False)
             try:
                 async with asyncio.timeout(self._patience(asked_at + pause)):
@@ -145,3 +147,10 @@ class Renewal:
         self._store.update(change)
         self.renewed = renewed
         self._told("renewed", ends=validity.ends)
+
+
+def _heed_cancellation() -> None:
+    # aiomqtt waits by asyncio.wait_for, which in Python 3.11 loses a cancellation that comes with the answer.
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

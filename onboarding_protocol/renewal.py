@@ -12,7 +12,7 @@ The rules kept here:
 import base64
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from cryptography import x509
@@ -74,9 +74,9 @@ class Renewed:
 
     request: bytes
     """SHA-256 of the request."""
-    leaf: bytes
+    leaf: bytes = field(repr=False)
     """DER."""
-    authority: bytes
+    authority: bytes = field(repr=False)
     """The certificate of who has issued it, DER."""
 
 

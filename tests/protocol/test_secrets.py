@@ -47,6 +47,7 @@ from onboarding_protocol.encoding import base64url_encode
 from onboarding_protocol.errors import LocalProtocolError, RemoteProtocolError
 from onboarding_protocol.identity import verify_signing_request
 from onboarding_protocol.members import DeviceState, DeviceStatement, EndpointResult, EndpointStatus
+from onboarding_protocol.renewal import Refused, Renewed, Validity
 from tests.protocol import forge, samples
 from tests.protocol.pair import STORY, Pair, full_story, initiator_chance, responder_chance
 
@@ -54,6 +55,7 @@ STATEMENT = samples.statement()
 GRANT = samples.grant()
 assert STATEMENT.signing_request is not None
 assert STATEMENT.proof is not None
+RENEWED = Renewed(bytes(32), GRANT.certificates[0], GRANT.certificates[0])
 CONFIGURATOR = ConfiguratorKey(samples.OPERATOR_KEY)
 CONNECTOR = Connector(samples.OPERATIONAL_KEY.public_key())
 CONNECTED = CONFIGURATOR.credential(Akm.DPP, samples.OPERATIONAL_KEY.public_key())
@@ -133,6 +135,9 @@ OBJECTS: list[object] = [
     ComebackDelay(500),
     ComebackRequest(),
     ComebackDue(),
+    RENEWED,
+    Refused(bytes(32), "disabled"),
+    Validity(0, 1),
     CONFIGURATOR,
     CONNECTOR,
     *CONNECTOR.groups,
