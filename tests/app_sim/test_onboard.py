@@ -238,6 +238,23 @@ async def test_an_endpoint_that_does_not_take_the_device_is_reported(api: Api, r
     assert error.value.remedy
 
 
+@pytest.mark.parametrize(
+    ("result", "reason", "word"),
+    [
+        (EndpointResult.UNTRUSTED, "clock-wrong", "NTP"),
+        (EndpointResult.REFUSED, "certificate-expired", "onboard it again"),
+        (EndpointResult.UNTRUSTED, "certificate-untrusted", "trust anchor"),
+    ],
+)
+async def test_what_is_to_be_done_depends_on_the_device_s_reason(
+    api: Api, result: EndpointResult, reason: str, word: str
+) -> None:
+    device = Device(endpoint=EndpointStatus(result, reason))
+    with pytest.raises(EndpointError) as error:
+        await Scene(api, device).play()
+    assert word in error.value.remedy
+
+
 async def test_a_refused_configuration_is_reported_with_the_device_s_reason(api: Api, device: Device) -> None:
     device.verdict = Status.CONFIG_REJECTED
     device.endpoint = EndpointStatus(EndpointResult.UNTRIED, "operator-unknown")

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import hashlib
 import json
 import ssl
 from collections.abc import AsyncIterator
@@ -12,9 +13,19 @@ import aiomqtt
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from onboarding_api.app import wall_clock
+from onboarding_api.domain.certificates import LEAF_LIFE_S
 from onboarding_api.domain.identifiers import TenantId
 from onboarding_api.services.tenants import TenantDirectory
 from onboarding_protocol.assignment import contact_event, event_topic
+from onboarding_protocol.renewal import (
+    Refused,
+    Renewed,
+    accept_renewed,
+    answer_topic,
+    create_renewal_request,
+    read_answer,
+    request_topic,
+)
 from tests.onboarding_api.actors import Api, FactoryDevice, Json
 from tests.onboarding_api.processes import PROGRAM
 from tests.onboarding_api.test_streams import events, follow
@@ -87,6 +98,44 @@ async def test_the_first_event_of_a_device_connects_it(api: Api, device: Factory
         ("device.unknown", "globex"),
         ("device.outdated", "acme"),
         ("device.connected", "acme"),
+    ]
+
+
+async def test_a_device_has_its_own_certificate_renewed_and_no_other(api: Api) -> None:
+    api.now = wall_clock() - LEAF_LIFE_S * 3 // 4
+    ann = api.sign_in("ann")
+    mine, other = FactoryDevice(), FactoryDevice()
+    registered, foreign = ann.onboard(mine), ann.onboard(other)
+    name, elsewhere = registered["device"]["id"], foreign["device"]["id"]
+    request, stolen = (
+        create_renewal_request(device.key, base64.b64decode(answer["x5c"][0]))
+        for device, answer in ((mine, registered), (other, foreign))
+    )
+    files = broker_for(api)
+    async with (
+        running("broker", files.command, api.folder),
+        running("listener", listener(api, files), api.folder) as process,
+    ):
+        await process.wait_event("listening")
+        async with as_device(mine, registered, files) as client, asyncio.timeout(10):
+            await client.subscribe("renewed/#", qos=1)
+            await client.publish(request_topic("acme", elsewhere), stolen, qos=1)
+            await client.publish(request_topic("acme", name), b"nonsense", qos=1)
+            await client.publish(request_topic("acme", name), request, qos=1)
+            messages = aiter(client.messages)
+            refused, renewed = await anext(messages), await anext(messages)
+        assert await process.stop() == 0
+    assert str(refused.topic) == str(renewed.topic) == answer_topic("acme", name)
+    assert isinstance(refused.payload, bytes)
+    assert isinstance(renewed.payload, bytes)
+    assert read_answer(refused.payload, b"nonsense") == Refused(hashlib.sha256(b"nonsense").digest(), "malformed")
+    answer = read_answer(renewed.payload, request)
+    assert isinstance(answer, Renewed)
+    accept_renewed(answer, base64.b64decode(registered["x5c"][0]))
+    logged = [json.loads(line) for line in process.log.read_text().splitlines()]
+    assert [(entry["event"], entry["device"]) for entry in logged] == [
+        ("certificate.refused", name),
+        ("certificate.renewed", name),
     ]
 
 
