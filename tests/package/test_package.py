@@ -61,7 +61,7 @@ async def test_the_agents_group_may_open_the_window_and_nobody_else(system: Syst
 async def test_a_button_opens_the_window(system: System) -> None:
     button = await system.guest.start("button", ["python3", "-c", BUTTON.read_text()])
     await button.wait_line("/dev/input/event")
-    await system.configure("20-button", f'[button]\ninput = "{button.text[0]}"\nkey = 408\n')
+    await system.configure("20-button", f'[button]\ninput = "{button.text[0]}"\nkey = 529\n')
     await system.restart()
     assert await system.advertisements() == 0
     button.kill(signal.SIGUSR1)

@@ -24,8 +24,6 @@ from tests.world.world import PASSPHRASE, SSID, USER, Command
 _DEVICES = Path("/run/devices")
 _PATIENT = ("--request-timeout", "90", "--connect-timeout", "60", "--scan-timeout", "60", "--contact-timeout", "120")
 """Emulated, a password's hash alone takes seconds."""
-_LINK_TRIES = 3
-"""On a busy host btvirt's link may break while its services are discovered; the app says to run it again, so we do."""
 _CONFIG = """\
 state = "state"
 serial = "{serial}"
@@ -145,17 +143,7 @@ class Bench:
         passphrases: tuple[str, ...] = (PASSPHRASE,),
         ssid: str = SSID,
     ) -> Process:
-        """Run `app-sim onboard --json` to its end; again, as it advises, if the link broke before it was of use."""
-        for _ in range(_LINK_TRIES):
-            app = await self.begin_onboarding(device, *arguments, passphrases=passphrases, ssid=ssid)
-            await app.finish(2 * PATIENCE_S)
-            if not _link_failed(app):
-                break
+        """Run `app-sim onboard --json` to its end."""
+        app = await self.begin_onboarding(device, *arguments, passphrases=passphrases, ssid=ssid)
+        await app.finish(2 * PATIENCE_S)
         return app
-
-
-def _link_failed(app: Process) -> bool:
-    match app.events[-1:]:
-        case [{"error": {"type": "link-failed"}}]:
-            return True
-    return False

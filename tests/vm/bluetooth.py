@@ -8,7 +8,13 @@ from tests.world.process import Event, Process, ProcessError
 
 DEVICE_ADAPTER, PHONE_ADAPTER = "hci0", "hci1"
 INSIDE = Path("/opt/onboarding/inside")
-_BLUETOOTHD = "/usr/libexec/bluetooth/bluetoothd"
+_ONE_PROCESSOR: list[str | Path] = ["taskset", "--cpu-list", "1"]
+_BLUETOOTHD: list[str | Path] = [*_ONE_PROCESSOR, "chrt", "--fifo", "1", "/usr/libexec/bluetooth/bluetoothd"]
+_BTVIRT: list[str | Path] = [*_ONE_PROCESSOR, "btvirt", "-l2", "-L"]
+"""The controllers speak when bluetoothd has dealt with what they said before; a real one leaves it 30 ms and more.
+
+If bluetoothd hears of a link from its socket before it hears so from the kernel, it never says `Connected` on the bus.
+"""
 _MAIN_CONF = """\
 [General]
 ControllerMode = le
@@ -24,6 +30,8 @@ ExchangeMTU = {mtu}
 AutoEnable = true
 """
 MTU_MAX = 517
+_LINK = f"{PHONE_ADAPTER}/dev_00_AA_01_00_00_00"
+_TO_BLUEZ = ("--system", "--print-reply", "--dest=org.bluez")
 _CONTROLLER_TRIES, _CONTROLLER_PATIENCE_S = 5, 20.0
 """On a busy host a new controller may not answer the kernel's first command within its two seconds."""
 
@@ -78,6 +86,13 @@ class Bluetooth:
                 await self._wait(index, {**event, "count": 0})
                 return
 
+    async def close_link(self) -> None:
+        """Close the phone's link, as its system does when the app that opened it has ended; bluetoothd does not."""
+        seen = len(self.watch.events)
+        path = f"/org/bluez/{_LINK}"
+        await self.guest.run("dbus-send", *_TO_BLUEZ, path, "org.bluez.Device1.Disconnect")
+        await self._wait(seen, {"event": "device", "device": _LINK, "connected": False})
+
     @property
     def pairings(self) -> list[Event]:
         """Every request to pair, and every pairing, since the beginning."""
@@ -91,13 +106,13 @@ class Bluetooth:
         file = self.guest.folder / f"main-{mtu}.conf"
         file.write_text(_MAIN_CONF.format(mtu=mtu))
         self.mtu = mtu
-        self.daemon = await self.guest.start("bluetoothd", [_BLUETOOTHD, "-n", "-f", file])
+        self.daemon = await self.guest.start("bluetoothd", [*_BLUETOOTHD, "-n", "-f", file])
         await self._wait(0, {"event": "bluez", "present": True})
 
     async def _start_controllers(self) -> None:
         for tries_left in range(_CONTROLLER_TRIES - 1, -1, -1):
             seen = len(self.watch.events)
-            controllers = await self.guest.start("btvirt", ["btvirt", "-l2", "-L"])
+            controllers = await self.guest.start("btvirt", _BTVIRT)
             try:
                 await self._wait_for_adapters(seen, _CONTROLLER_PATIENCE_S)
             except ProcessError:
