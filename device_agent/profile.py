@@ -36,8 +36,8 @@ def choose_profile(
             return WifiProfile(
                 ssid=item.ssid,
                 akm=credential.akm if with_secret or not with_connector else Akm.DPP,
-                passphrase=credential.passphrase,
-                psk=credential.psk,
+                passphrase=credential.passphrase if with_secret else None,
+                psk=credential.psk if with_secret else None,
                 access=access,
                 enterprise=enterprise,
             )

@@ -23,7 +23,7 @@ import msgspec
 from device_agent.errors import WifiError
 from device_agent.record import WifiProfile
 from device_agent.wifi import JoinResult, StationIdentity
-from onboarding_protocol.dpp import Status
+from onboarding_protocol.dpp import Akm, Status
 from onboarding_protocol.dpp.credential import PSK_OCTETS
 from onboarding_protocol.members import HeardNetwork
 
@@ -56,7 +56,7 @@ class SimulatedWifi:
     async def join(self, profile: WifiProfile, identity: StationIdentity | None = None) -> JoinResult:  # noqa: ARG002
         """Try the access point of that name."""
         found = [ap for ap in self._access_points() if ap.ssid.encode() == profile.ssid]
-        if not found:
+        if not found or profile.akm is Akm.DPP:  # none of them takes a Connector, so none is what was looked for
             return JoinResult(Status.NO_AP, SCANNED_CHANNELS)
         access_point = found[0]
         await asyncio.sleep(access_point.join_seconds)  # the simulated radio's own time

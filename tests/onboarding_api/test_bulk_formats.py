@@ -231,7 +231,7 @@ DEVICES = st.fixed_dictionaries(
 
 
 @given(
-    st.from_regex(r"[a-zA-Z0-9_.:=-]{1,20}", fullmatch=True),
+    st.from_regex(r"[a-zA-Z0-9_.:=-]{1,20}", fullmatch=True).filter(lambda device: device not in (".", "..")),
     DEVICES,
     st.lists(CREDENTIALS, max_size=3, unique_by=lambda each: (each["type"], each["auth-id"])),
     st.sampled_from([",", ";"]),
