@@ -35,6 +35,7 @@ class Connectivity:
         self._wifi = wifi
         self._on_change = on_change
         self._told = told
+        self._renewal: Renewal | None = None
         self.endpoint = EndpointStatus(EndpointResult.UNTRIED)
 
     async def run(self, on_first: Callable[[ConnectionStatus], None]) -> None:
@@ -88,7 +89,7 @@ class Connectivity:
     ) -> EndpointStatus:
         try:
             while True:
-                renewal = Renewal(self._store, ownership, self._told)
+                renewal = self._renewal_of(ownership)
                 identity = self._store.tls_identity(ownership)
                 ended = await endpoint.hold(ownership, identity, renewal, partial(on_contact, ownership))
                 if renewal.renewed is None:
@@ -97,6 +98,11 @@ class Connectivity:
         except AgentError as error:
             _log.error("%s. %s", error, error.remedy)
             return EndpointStatus(EndpointResult.UNTRIED, "internal-error")
+
+    def _renewal_of(self, ownership: Ownership) -> Renewal:
+        if self._renewal is None or self._renewal.of != ownership:
+            self._renewal = Renewal(self._store, ownership, self._told)
+        return self._renewal
 
     async def _join(self) -> tuple[WifiProfile, JoinResult]:
         profiles = self._store.record.wifi

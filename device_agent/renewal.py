@@ -55,37 +55,36 @@ def pause_s(validity: Validity, now: float, *, refused: bool) -> float:
 
 
 class Renewal:
-    """Keeps the certificate of one link from running out."""
+    """Keeps one certificate from running out, over all links that it opens: a broken link is no reason to hurry."""
 
     def __init__(self, store: Store, ownership: Ownership, told: Told) -> None:
         self._store = store
-        self._ownership = ownership
+        self.of = ownership
         self._told = told
         self._certificate = ownership.certificates[0]
         self._validity = validity_of(self._certificate)
         self._floor, self._began = store.record.clock_floor, time.monotonic()
         self._request = b""
+        self._not_before = self._began
         self.renewed: Ownership | None = None
         """What the device holds now, once the certificate was renewed."""
 
     async def tend(self, client: aiomqtt.Client) -> None:
         """Stay on the link until it ends (MqttError), or until a new certificate is stored."""
         messages = aiter(client.messages)
-        asked_at = time.monotonic()
-        pause = 0.0
         _heed_cancellation()
         while self.renewed is None:
-            if self.now() >= due_at(self._certificate, self._validity) and time.monotonic() >= asked_at + pause:
+            if self.now() >= due_at(self._certificate, self._validity) and time.monotonic() >= self._not_before:
+                self._pause(refused=False)
                 await self._ask(client)
                 _heed_cancellation()
-                asked_at, pause = time.monotonic(), self._pause(refused=False)
             try:
-                async with asyncio.timeout(self._patience(asked_at + pause)):
+                async with asyncio.timeout(self._patience()):
                     message = await anext(messages)
             except TimeoutError:
                 continue
             if isinstance(message.payload, bytes) and not self._hear(message.payload):
-                pause = self._pause(refused=True)
+                self._pause(refused=True)
 
     def now(self) -> float:
         """Return the later of the clock and of what has passed for certain."""
@@ -101,15 +100,16 @@ class Renewal:
         """Whether a certificate that seems out of its time may be in it."""
         return clock.is_doubtful(self._store.record.clock_floor)
 
-    def _patience(self, next_request: float) -> float:
+    def _patience(self) -> float:
         due_s = due_at(self._certificate, self._validity) - self.now()
-        return min(LOOK_S, max(due_s, next_request - time.monotonic(), 0.01))
+        return min(LOOK_S, max(due_s, self._not_before - time.monotonic(), 0.01))
 
-    def _pause(self, *, refused: bool) -> float:
-        return pause_s(self._validity, self.now(), refused=refused) * random.uniform(0.5, 1.0)  # noqa: S311 - a spread
+    def _pause(self, *, refused: bool) -> None:
+        pause = pause_s(self._validity, self.now(), refused=refused) * random.uniform(0.5, 1.0)  # noqa: S311 - a spread
+        self._not_before = time.monotonic() + pause
 
     async def _ask(self, client: aiomqtt.Client) -> None:
-        tenant, device = self._ownership.tenant, self._ownership.device
+        tenant, device = self.of.tenant, self.of.device
         try:
             self._request = create_renewal_request(self._store.operational_key, self._certificate)
         except AgentError as error:
@@ -137,10 +137,10 @@ class Renewal:
 
     def _take(self, answer: Renewed) -> None:
         validity = accept_renewed(answer, self._certificate)
-        renewed = replace(self._ownership, certificates=(answer.leaf, *self._ownership.certificates[1:]))
+        renewed = replace(self.of, certificates=(answer.leaf, *self.of.certificates[1:]))
 
         def change(record: Record) -> Record:
-            if record.ownership != self._ownership:
+            if record.ownership != self.of:
                 return record
             return replace(record, ownership=renewed, clock_floor=max(record.clock_floor, validity.begins))
 

@@ -224,3 +224,18 @@ async def test_a_certificate_that_has_run_out_is_the_reason_a_broker_refuses(pla
         _, contact = await place.told()
     assert contact is not None
     assert (contact.endpoint, contact.reason) == (EndpointResult.REFUSED, "certificate-expired")
+
+
+async def test_a_broker_that_ends_the_link_at_each_request_is_not_besieged(place: Place) -> None:
+    old = leaf(place, 9000, 1000)
+    give(place, old)
+    async with place.running():
+        async with place.broker(), Backend.of(place) as backend:
+            await backend.asked(old)
+        await place.contact(EndpointResult.UNREACHABLE)
+        async with place.broker(), Backend.of(place) as backend:
+            await place.contact(EndpointResult.CONNECTED)
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.5):
+                    await backend.asked(old)
+    assert [name for name, _ in place.events] == ["renewing"]
