@@ -9,6 +9,7 @@ import pytest_asyncio
 from cryptography import x509
 
 from tests.e2e.outcome import result
+from tests.world.hardware import as_toml, running_tpm
 from tests.world.process import Process
 from tests.world.world import BIN, TENANT, Device, World
 
@@ -74,6 +75,19 @@ async def test_the_broker_takes_the_new_certificate_after_a_reboot_and_no_phone_
     await agent.stop()
     again = await device.run(window=False)
     await again.wait_event("state", contact="connected")
+
+
+async def test_a_certificate_is_renewed_for_a_key_that_lives_in_a_tpm(world: World, tmp_path: Path) -> None:
+    with running_tpm(tmp_path / "tpm") as keys:
+        device = await world.add_device("SN-TPM", more=as_toml(keys))
+        agent = await device.run()
+        result(await world.onboard(device.label))
+        first = certificate(device)
+        await renewals(agent, 1)
+        await reconnected(agent)
+        assert certificate(device).serial_number != first.serial_number
+        assert certificate(device).public_key() == first.public_key()
+        assert await agent.stop() == 0, agent.story
 
 
 async def test_a_device_killed_as_soon_as_it_has_its_certificate_comes_back_with_it(
