@@ -4,9 +4,12 @@ import fcntl
 import os
 import signal
 import struct
+import time
 from pathlib import Path
 
 KEY_WPS_BUTTON = 529  # of KEY_POWER, KEY_RESTART and KEY_SLEEP logind would take notice
+HELD_S = 0.3
+"""Longer than a contact bounces."""
 _EV_SYN, _EV_KEY = 0, 1
 _UI_SET_EVBIT, _UI_SET_KEYBIT, _UI_DEV_SETUP, _UI_DEV_CREATE = 0x40045564, 0x40045565, 0x405C5503, 0x5501
 _UI_GET_SYSNAME = 0x8040552C  # 64 octets of room
@@ -28,6 +31,7 @@ def main() -> None:
         for value in (1, 0):
             key, synchronisation = (_EV_KEY, KEY_WPS_BUTTON, value), (_EV_SYN, 0, 0)
             os.write(uinput, b"".join(struct.pack("llHHi", 0, 0, *event) for event in (key, synchronisation)))
+            time.sleep(HELD_S)
 
 
 if __name__ == "__main__":

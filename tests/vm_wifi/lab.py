@@ -57,7 +57,7 @@ no-auto-default=*
 [device]
 wifi.scan-rand-mac-address=no
 [keyfile]
-unmanaged-devices=interface-name:wlan[0-4],interface-name:wlan6,interface-name:lo
+unmanaged-devices=interface-name:*,except:interface-name:{station}
 [connectivity]
 enabled=false
 """
@@ -206,7 +206,7 @@ class Lab:
         await self.guest.run("wpa_cli", "-p", CONTROL, "-B", "-i", STATION, "-a", folder / "link.sh")
 
     async def _start_manager(self) -> None:
-        file = self.file("manager.conf", _MANAGER)
+        file = self.file("manager.conf", _MANAGER.format(station=STATION))
         await self.guest.run("dbus-daemon", "--system", "--fork", "--nopidfile")
         await self.guest.run("wpa_supplicant", "-B", "-u", "-s", "-O", str(CONTROL))
         await self.guest.start("manager", ["NetworkManager", "--config", file, "-n"])

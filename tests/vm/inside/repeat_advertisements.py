@@ -3,7 +3,7 @@
 btvirt reports an advertiser once, at the moment scanning is enabled; a report that comes before the kernel has noted
 that it scans is dropped, and the next would come with the next scan, ten seconds later. So while the kernel looks for
 devices, this switches the controller's scanning off and on. What the kernel wants is read from the commands it sends.
-Passive scanning is left alone: the kernel connects at the first report of that, and at a second one once more.
+Passive scanning is left alone: that is how the kernel connects, and the first report is enough for it.
 """
 
 import socket
