@@ -18,6 +18,7 @@ from device_agent.errors import PeripheralError
 from device_agent.peripheral import BluetoothGone, OnEvent, PeerGone, Written
 from onboarding_protocol.gatt import (
     ATT_MTU_MIN,
+    NOTIFICATION_HEADER_OCTETS,
     NOTIFY_CHARACTERISTIC_UUID,
     SERVICE_UUID,
     WRITE_CHARACTERISTIC_UUID,
@@ -117,7 +118,7 @@ class BlessPeripheral:
         if self._server is None or peer not in self._peers:
             return
         characteristic = self._server.get_characteristic(NOTIFY_CHARACTERISTIC_UUID)
-        for number, chunk in enumerate(chunks(octets, mtu), start=1):
+        for number, chunk in enumerate(chunks(octets, mtu, NOTIFICATION_HEADER_OCTETS), start=1):
             characteristic.value = bytearray(chunk)
             if not self._server.bus.connected:
                 return

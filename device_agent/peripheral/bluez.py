@@ -28,7 +28,7 @@ from device_agent.peripheral.bluez_objects import (
     advertisement,
 )
 from device_agent.peripheral.notify_socket import NotifySocket
-from onboarding_protocol.gatt import ATT_MTU_MIN, chunks
+from onboarding_protocol.gatt import ATT_MTU_MIN, NOTIFICATION_HEADER_OCTETS, chunks
 
 _DEVICE = "org.bluez.Device1"
 _PHONES_MAX = 64
@@ -88,7 +88,7 @@ class BluezPeripheral:
         """Send octets to a peer, cut for this ATT_MTU; nothing if it is gone."""
         if peer not in self._peers:
             return
-        for chunk in chunks(octets, mtu):
+        for chunk in chunks(octets, mtu, NOTIFICATION_HEADER_OCTETS):
             if self._socket is not None:
                 await _try("notify", self._socket.send(chunk))
             elif self._by_signal and self._connection is not None:

@@ -121,7 +121,7 @@ async def test_who_wrote_what_at_which_mtu_is_told_and_answers_arrive_in_order(
     assert await device.event(Written) == Written(PHONE, mtu, b"hello")
     octets = bytes(range(256)) * 3
     await device.peripheral.notify(PHONE, octets, mtu)
-    size = min(mtu - 3, 500)
+    size = min(mtu - 5, 500)
     assert b"".join(await hear(phone, -(-len(octets) // size))) == octets
     await phone.ask("disconnect")
     assert await device.event(PeerGone) == PeerGone(PHONE)

@@ -52,6 +52,7 @@ def test_the_diagram_is_what_the_table_gives() -> None:
         gatt.WRITE_CHARACTERISTIC_UUID,
         gatt.NOTIFY_CHARACTERISTIC_UUID,
         f"min(ATT_MTU \N{MINUS SIGN} {gatt.ATT_HEADER_OCTETS}, {gatt.CHUNK_MAX_OCTETS})",
+        f"min(ATT_MTU \N{MINUS SIGN} {gatt.NOTIFICATION_HEADER_OCTETS}, {gatt.CHUNK_MAX_OCTETS})",
         f"{MESSAGE_MAX_OCTETS:,} octets",
         f"{MESSAGE_PATIENCE_S:.0f} s",
         f"{DROPS_MAX} messages",

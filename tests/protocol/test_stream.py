@@ -16,7 +16,7 @@ from onboarding_protocol.dpp import (
 from onboarding_protocol.dpp.frames import MessageReader
 from onboarding_protocol.dpp.states import MESSAGE_PATIENCE_S, PATIENCE_S
 from onboarding_protocol.errors import RemoteProtocolError
-from onboarding_protocol.gatt import CHUNK_MAX_OCTETS, chunk_octets, chunks
+from onboarding_protocol.gatt import CHUNK_MAX_OCTETS, NOTIFICATION_HEADER_OCTETS, chunk_octets, chunks
 from tests.protocol.pair import STORY, Pair, full_story, snapshot, twin
 
 TOLD = full_story()
@@ -41,6 +41,11 @@ def test_the_whole_story_comes_through_at_every_mtu(mtu: int) -> None:
 def test_a_chunk_is_what_the_smallest_stack_takes(mtu: int, size: int) -> None:
     assert chunk_octets(mtu) == size
     assert [len(chunk) for chunk in chunks(bytes(size + 1), mtu)] == [size, 1]
+
+
+@pytest.mark.parametrize(("mtu", "size"), [(23, 18), (185, 180), (505, 500), (517, 500)])
+def test_a_notification_leaves_room_for_its_length(mtu: int, size: int) -> None:
+    assert [len(chunk) for chunk in chunks(bytes(size + 1), mtu, NOTIFICATION_HEADER_OCTETS)] == [size, 1]
 
 
 @settings(deadline=None, max_examples=150)
