@@ -49,6 +49,8 @@ class System:
         """Bring up Bluetooth, and what the package will find."""
         at_hand = guest.folder / package.name
         shutil.copy(package, at_hand)
+        await guest.run("groupadd", "--system", "input")  # as udev's own package does when it is installed
+        await guest.run("systemctl", "restart", "systemd-udevd.service")
         await guest.run("modprobe", "-a", "hci_vhci", "uhid", "cmac", "ecb", "evdev", "uinput")
         await guest.run("tee", "/etc/bluetooth/main.conf", given=_BLUETOOTH)
         await guest.run("sh", "-c", "systemctl is-system-running --wait || true")  # nothing competes any more
