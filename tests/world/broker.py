@@ -48,6 +48,19 @@ def program() -> str:
     return found
 
 
+_SIGNS_CERTIFICATES = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
+
+
 class BrokerFiles:
     """The broker's own authority, its server certificate, and a client certificate for the API's listener."""
 
@@ -112,7 +125,14 @@ class BrokerFiles:
             .not_valid_before(now - datetime.timedelta(days=1))
             .not_valid_after(now + datetime.timedelta(days=30))
             .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
+            # Python 3.13 takes nothing less than what RFC 5280 asks for.
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._authority_key.public_key()), critical=False
+            )
         )
+        if is_authority:
+            builder = builder.add_extension(_SIGNS_CERTIFICATES, critical=True)
         if usage is not None:
             address = x509.IPAddress(ipaddress.ip_address(self.address))
             builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
