@@ -29,6 +29,9 @@ from onboarding_api.services.tenants import Authorities
 _PEM = click.Path(path_type=Path, dir_okay=False)
 
 
+_AGAIN_S = 0.5
+
+
 @click.command()
 @click.option("--broker", envvar="ONBOARDING_BROKER", required=True, help="mqtts://HOST:PORT")
 @click.option(
@@ -74,9 +77,15 @@ async def _until_told(ears: Ears, access: BrokerAccess, as_json: bool, broker: s
         tell(as_json, {"event": "listening", "broker": broker}, f"listening {broker}")
 
     listening = asyncio.create_task(listen_forever(ears, access, ready))
+    told = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for told in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(told, listening.cancel)
-    await asyncio.wait([listening])
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    waiting = asyncio.create_task(told.wait())
+    await asyncio.wait([listening, waiting], return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    while not listening.done():  # until Python 3.12, wait_for may lose a cancellation that comes with its answer
+        listening.cancel()
+        await asyncio.wait([listening], timeout=_AGAIN_S)
     if not listening.cancelled():
         listening.result()
