@@ -7,7 +7,7 @@ import ssl
 import statistics
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
 import aiomqtt
@@ -229,8 +229,9 @@ async def test_a_certificate_that_has_run_out_is_the_reason_a_broker_refuses(pla
 async def test_a_broker_that_ends_the_link_at_each_request_is_not_besieged(place: Place) -> None:
     old = leaf(place, 9000, 1000)
     give(place, old)
-    async with place.running():
-        async with place.broker(), Backend.of(place) as backend:
+    async with AsyncExitStack() as device:
+        async with place.broker(), Backend.of(place) as backend:  # who listens first misses no request
+            await device.enter_async_context(place.running())
             await backend.asked(old)
         await place.contact(EndpointResult.UNREACHABLE)
         async with place.broker(), Backend.of(place) as backend:
