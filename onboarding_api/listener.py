@@ -4,19 +4,20 @@ Who sent a message is the broker's word: it requires a client certificate, takes
 user name, and its access rules let a device publish on `event/<tenant>/<its own name>` and `renewal/<tenant>/<its own
 name>` only (docs/running.md, «What the broker must allow»). So the device in the topic holds the key of a certificate
 that we issued. The tenant in the topic is checked against the device's row.
+
+Nothing that a device says is lost: see `broker_session`, and while the database is away the listener waits for it.
 """
 
 import asyncio
-import ssl
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import urlsplit
 
 import aiomqtt
 import structlog
 
-from onboarding_api.domain.errors import BrokerRefusedError, RegistryError
+from onboarding_api.broker_session import BrokerAccess, BrokerSession
+from onboarding_api.domain.errors import ConcurrentChangeError, DatabaseUnreachableError
 from onboarding_api.domain.identifiers import Clock, DeviceId, DeviceKey, TenantId
 from onboarding_api.services.contacts import Contacts
 from onboarding_api.services.renewals import Renewals
@@ -25,38 +26,9 @@ from onboarding_protocol.assignment import read_contact_event
 from onboarding_protocol.renewal import Refused, answer_topic, write_answer
 
 TOPICS = ("event/+/+", "renewal/+/+")
-_KEEP_ALIVE_S = 30
 _FIRST_RETRY_S = 0.5
 _LAST_RETRY_S = 30.0
 _log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class BrokerAccess:
-    """Where the broker is, who vouches for it, and who we are there."""
-
-    host: str
-    port: int
-    ca: Path
-    certificate: Path
-    key: Path
-
-    @classmethod
-    def of(cls, url: str, ca: Path, certificate: Path, key: Path) -> "BrokerAccess":
-        """Read an mqtts URL."""
-        parts = urlsplit(url)
-        if parts.scheme != "mqtts" or not parts.hostname:
-            raise BrokerRefusedError(f"not a broker address: {url}")
-        return cls(parts.hostname, parts.port or 8883, ca, certificate, key)
-
-    def tls(self) -> ssl.SSLContext:
-        """Return the TLS settings, or say which file cannot be used."""
-        try:
-            context = ssl.create_default_context(cafile=str(self.ca))
-            context.load_cert_chain(self.certificate, self.key)
-        except (OSError, ssl.SSLError) as error:
-            raise BrokerRefusedError(f"the broker's CA, our certificate or our key cannot be used: {error}") from error
-        return context
 
 
 def read_topic(topic: str) -> DeviceKey:
@@ -79,26 +51,46 @@ async def listen(ears: Ears, access: BrokerAccess, ready: Callable[[], None]) ->
     tls = access.tls()
     pause_s = _FIRST_RETRY_S
     while True:
+        begun = time.monotonic()
         try:
-            async with aiomqtt.Client(
-                access.host, access.port, tls_context=tls, keepalive=_KEEP_ALIVE_S, timeout=10
-            ) as client:
-                await client.subscribe([(topic, 1) for topic in TOPICS])
-                pause_s = _FIRST_RETRY_S
+            async with BrokerSession(access, tls) as session:
+                await session.subscribe([(topic, 1) for topic in TOPICS])
                 ready()
-                async for message in client.messages:
-                    if isinstance(message.payload, bytes):
-                        await _hear(ears, client, str(message.topic), message.payload)
+                async for message in session.messages:
+                    await _deal_with(ears, session, message)
+                    session.acknowledge(message)
         except aiomqtt.MqttError as error:
-            _log.warning("broker.lost", host=access.host, port=access.port, reason=str(error), retry_s=pause_s)
+            where = {"host": access.host, "port": access.port, "session": access.session}
+            _log.warning("broker.lost", **where, reason=str(error), retry_s=pause_s)
+        if time.monotonic() - begun > _LAST_RETRY_S:
+            pause_s = _FIRST_RETRY_S
         await asyncio.sleep(pause_s)
         pause_s = min(2 * pause_s, _LAST_RETRY_S)
 
 
-async def _hear(ears: Ears, client: aiomqtt.Client, topic: str, payload: bytes) -> None:
+async def _deal_with(ears: Ears, session: BrokerSession, message: aiomqtt.Message) -> None:
+    """Hear one message, however long the database is away or busy."""
+    pause_s = _FIRST_RETRY_S
+    while True:
+        try:
+            await _hear(ears, session, str(message.topic), bytes(message.payload))
+        except (ConcurrentChangeError, DatabaseUnreachableError) as error:
+            _log.warning("registry.busy", reason=str(error), retry_s=pause_s)
+        except aiomqtt.MqttError:
+            raise
+        except Exception:  # noqa: BLE001 - the outermost loop: one message must not keep all others from being heard
+            _log.exception("message.failed", topic=str(message.topic))
+            return
+        else:
+            return
+        await asyncio.sleep(pause_s)
+        pause_s = min(2 * pause_s, _LAST_RETRY_S)
+
+
+async def _hear(ears: Ears, session: BrokerSession, topic: str, payload: bytes) -> None:
     key = read_topic(topic)
     if topic.startswith("renewal/"):
-        await _renew(ears, client, key, payload)
+        await _renew(ears, session, key, payload)
     elif (sequence := read_contact_event(payload)) is not None:
         await _take_notice(ears, key, sequence)
 
@@ -111,15 +103,10 @@ async def _take_notice(ears: Ears, key: DeviceKey, sequence: int) -> None:
         _log.warning(f"device.{contact.value}", tenant=key.tenant, device=key.device, sequence=sequence)
 
 
-async def _renew(ears: Ears, client: aiomqtt.Client, key: DeviceKey, request: bytes) -> None:
-    try:
-        answer = await asyncio.to_thread(ears.renewals.answer, key, request, ears.clock())
-    except RegistryError as error:
-        # The device asks again; silence costs it nothing but time.
-        _log.error("certificate.unanswered", tenant=key.tenant, device=key.device, reason=str(error))
-        return
+async def _renew(ears: Ears, session: BrokerSession, key: DeviceKey, request: bytes) -> None:
+    answer = await asyncio.to_thread(ears.renewals.answer, key, request, ears.clock())
     if isinstance(answer, Refused):
         _log.warning("certificate.refused", tenant=key.tenant, device=key.device, reason=answer.reason)
     else:
         _log.info("certificate.renewed", tenant=key.tenant, device=key.device)
-    await client.publish(answer_topic(key.tenant, key.device), write_answer(answer), qos=1)
+    await session.publish(answer_topic(key.tenant, key.device), write_answer(answer), qos=1)

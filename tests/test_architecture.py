@@ -17,11 +17,11 @@ ALLOWED = {
         "dbus_next", "dbus_fast", "tpm2_pytss", "pkcs11",
     },
     "app_sim": {
-        "onboarding_protocol", "cryptography", "bleak", "httpx", "zxingcpp", "PIL", "click", "rich", "qrcode",
+        "onboarding_protocol", "cryptography", "bleak", "httpx", "zxingcpp", "PIL", "click", "rich",
     },
     "onboarding_api": {
         "onboarding_protocol", "cryptography", "jwt", "flask", "werkzeug", "sqlalchemy", "alembic", "msgspec", "argon2",
-        "granian", "aiomqtt", "structlog", "click", "bcrypt", "psycopg", "httpx", "prometheus_client",
+        "granian", "aiomqtt", "paho", "structlog", "click", "bcrypt", "psycopg", "httpx", "prometheus_client",
     },
     "virtual_bluez": {"bumble", "dbus_fast", "click"},
 }  # fmt: skip
@@ -29,6 +29,7 @@ FORBIDDEN_IN_PROTOCOL = {"asyncio", "socket", "time", "logging", "datetime", "th
 ONE_FILE_ONLY = {
     ("device_agent", "bless"): {"device_agent/peripheral/bless.py"},
     ("app_sim", "bleak"): {"app_sim/central.py"},
+    ("onboarding_api", "paho"): {"onboarding_api/broker_session.py"},
     ("device_agent", "tpm2_pytss"): {"device_agent/keys/tpm.py"},
     ("device_agent", "pkcs11"): {"device_agent/keys/pkcs11.py"},
 }

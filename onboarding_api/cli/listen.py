@@ -3,11 +3,13 @@
 import asyncio
 import os
 import signal
+from functools import partial
 from pathlib import Path
 
 import click
 
 from onboarding_api.app import wall_clock
+from onboarding_api.broker_session import BrokerAccess
 from onboarding_api.cli.checking import Check, check_configuration
 from onboarding_api.cli.options import (
     certificate_life_option,
@@ -19,7 +21,7 @@ from onboarding_api.cli.options import (
     tell,
 )
 from onboarding_api.key_file import load_seal
-from onboarding_api.listener import BrokerAccess, Ears
+from onboarding_api.listener import Ears
 from onboarding_api.listener import listen as listen_forever
 from onboarding_api.logs import configure_logging
 from onboarding_api.services.contacts import Contacts
@@ -39,6 +41,13 @@ _AGAIN_S = 0.5
 )
 @click.option("--certificate", envvar="ONBOARDING_CERTIFICATE", required=True, type=_PEM, help="Ours, for the broker.")
 @click.option("--key", envvar="ONBOARDING_KEY", required=True, type=_PEM, help="The certificate's private key.")
+@click.option(
+    "--session",
+    envvar="ONBOARDING_SESSION",
+    default="onboarding-listener",
+    show_default=True,
+    help="The broker keeps what devices say for the listener of this name; a second listener needs another.",
+)
 @database_option
 @key_file_option
 @certificate_life_option
@@ -49,6 +58,7 @@ def listen(
     broker_ca: Path,
     certificate: Path,
     key: Path,
+    session: str,
     database: str,
     key_file: Path,
     certificate_seconds: int,
@@ -56,11 +66,12 @@ def listen(
     as_json: bool,
 ) -> None:
     """Mark devices connected and renew their certificates, until SIGTERM. Prints one line at each subscription."""
+    access = partial(BrokerAccess.of, broker, broker_ca, certificate, key, session)
     checks = [
         Check("database", lambda: current_database(database)),
         Check("key-file", lambda: load_seal(key_file)),
-        Check("broker", lambda: BrokerAccess.of(broker, broker_ca, certificate, key)),
-        Check("certificates", lambda: BrokerAccess("", 0, broker_ca, certificate, key).tls()),
+        Check("broker", access),
+        Check("certificates", lambda: BrokerAccess("", 0, broker_ca, certificate, key, session).tls()),
     ]
     check_configuration(checks, only=check_config, as_json=as_json)
     configure_logging()
@@ -68,8 +79,7 @@ def listen(
     authorities = Authorities(registry, load_seal(key_file))
     renewals = Renewals(registry, authorities, os.urandom, certificate_seconds)
     ears = Ears(Contacts(registry), renewals, wall_clock)
-    access = BrokerAccess.of(broker, broker_ca, certificate, key)
-    asyncio.run(_until_told(ears, access, as_json, broker))
+    asyncio.run(_until_told(ears, access(), as_json, broker))
 
 
 async def _until_told(ears: Ears, access: BrokerAccess, as_json: bool, broker: str) -> None:
