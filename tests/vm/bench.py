@@ -30,6 +30,7 @@ serial = "{serial}"
 model = "vm-sensor"
 firmware = "1.0.0"
 adapter = "{adapter}"
+peripheral = "{peripheral}"
 
 [wifi]
 backend = "wpa_supplicant"
@@ -107,12 +108,13 @@ class Bench:
         if self.bluetooth.mtu != MTU_MAX:
             await self.bluetooth.restart()
 
-    async def add_device(self) -> Device:
-        """Make a factory-fresh device; its agent does not run yet."""
+    async def add_device(self, peripheral: str = "auto") -> Device:
+        """Make a factory-fresh device; its agent does not run yet, and will offer its service by `peripheral`."""
         serial = f"VM-{len(self.devices) + 1:04}"
         made = self.guest.folder / serial
         made.mkdir()
-        (made / "agent.toml").write_text(_CONFIG.format(serial=serial, adapter=DEVICE_ADAPTER, station=STATION))
+        config = _CONFIG.format(serial=serial, adapter=DEVICE_ADAPTER, peripheral=peripheral, station=STATION)
+        (made / "agent.toml").write_text(config)
         uri = BootstrappingUri(BootstrappingKey.from_public_key(label_key(made / "state").public_key()))
         (made / "label.png").write_bytes(Label(uri, serial).to_png())
         await self.guest.run("mkdir", "-p", _DEVICES)

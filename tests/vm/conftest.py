@@ -28,9 +28,10 @@ async def bench(guest: Guest) -> Bench:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def device(bench: Bench) -> AsyncIterator[Device]:
+async def device(bench: Bench, request: pytest.FixtureRequest) -> AsyncIterator[Device]:
+    """A factory-fresh device. Its parameter, if it has one, is who offers the service."""
     await bench.tidy()
-    device = await bench.add_device()
+    device = await bench.add_device(getattr(request, "param", "auto"))
     yield device
     if device.agent is not None:
         assert await device.agent.stop() == 0, device.agent.story

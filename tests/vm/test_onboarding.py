@@ -47,6 +47,13 @@ async def test_a_device_joins_wpa3_and_is_connected(bench: Bench, device: Device
     assert "key_mgmt=SAE" in await bench.guest.run("wpa_cli", "-i", STATION, "status")
 
 
+@pytest.mark.parametrize("device", ["bless"], indirect=True)
+async def test_a_device_that_offers_its_service_by_bless_is_connected_as_well(bench: Bench, device: Device) -> None:
+    await device.run()
+    app = await bench.onboard(device, passphrases=("not the password", PASSPHRASE))
+    await assert_connected(bench, device, app)
+
+
 async def test_a_wrong_password_is_told_and_the_next_one_works_on_the_same_link(bench: Bench, device: Device) -> None:
     await device.run()
     app = await bench.onboard(device, passphrases=("not the password", PASSPHRASE))
@@ -122,7 +129,7 @@ async def test_a_killed_agent_comes_back_as_the_same_device(bench: Bench, device
     assert await device.identity() == facts["device"]
 
 
-@pytest.mark.parametrize("mtu", [48, 185])
+@pytest.mark.parametrize("mtu", [23, 185])
 async def test_any_att_mtu_will_do(bench: Bench, device: Device, mtu: int) -> None:
     await bench.bluetooth.restart(mtu)
     await device.run()
