@@ -14,6 +14,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection, create_engine, event, make_url
@@ -34,6 +35,9 @@ _WRITERS = 8
 _READERS = 32
 """Connections kept for reading; a stream borrows one only while it reads."""
 
+_engine = partial(create_engine, hide_parameters=True)
+"""No error names the values of a statement: one that nobody foresaw is logged as it is."""
+
 
 class Database:
     """A database and the two ways to use it."""
@@ -51,15 +55,15 @@ class Database:
             if not address.database or address.database == ":memory:":
                 raise DatabaseUnusableError("SQLite in memory cannot be shared by several connections")
             path = Path(address.database)
-            self._readers = create_engine(address, isolation_level="AUTOCOMMIT", pool_size=_READERS, max_overflow=-1)
-            self._writer = create_engine(address, pool_size=1, max_overflow=0, pool_timeout=_BUSY_MS / 1000)
+            self._readers = _engine(address, isolation_level="AUTOCOMMIT", pool_size=_READERS, max_overflow=-1)
+            self._writer = _engine(address, pool_size=1, max_overflow=0, pool_timeout=_BUSY_MS / 1000)
             self._turn = _Turn(path.with_name(path.name + "-turn"))
             event.listen(self._readers, "connect", _prepare_reader)
             event.listen(self._writer, "connect", _prepare_writer)
             event.listen(self._writer, "begin", _begin_immediate)
         else:
-            self._readers = create_engine(address, isolation_level="AUTOCOMMIT", pool_size=_READERS)
-            self._writer = create_engine(address, isolation_level="READ COMMITTED", pool_size=_WRITERS)
+            self._readers = _engine(address, isolation_level="AUTOCOMMIT", pool_size=_READERS)
+            self._writer = _engine(address, isolation_level="READ COMMITTED", pool_size=_WRITERS)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

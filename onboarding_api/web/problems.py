@@ -117,7 +117,8 @@ def install_problems(app: Flask) -> None:
 
 
 def _unforeseen(error: Exception) -> Response:
-    _log.error("request.failed", request=g.request_id, method=request.method, path=request.path, exc_info=error)
+    route = request.url_rule.rule if request.url_rule else "none"
+    _log.error("request.failed", request=g.request_id, method=request.method, route=route, exc_info=error)
     detail = "Something went wrong on our side; it has been logged."
     return _answer(_INTERNAL, detail, "Try again; if it stays, tell the operator the request id.", {})
 

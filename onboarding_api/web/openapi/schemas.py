@@ -11,7 +11,9 @@ import msgspec
 
 from onboarding_api.domain.hono import X509_CERT
 from onboarding_api.domain.management import credentials, devices, secrets, tenants, trust_anchors
+from onboarding_api.domain.management.documents import DEPTH_MAX
 from onboarding_api.domain.management.identifiers import DEVICE_PATTERN, ID_MAX, TENANT_PATTERN
+from onboarding_api.domain.management.search import POINTER_MAX, VALUE_MAX
 from onboarding_api.domain.onboardings import OnboardingState
 from onboarding_api.domain.ownership import HardwareState
 from onboarding_api.web import bodies
@@ -279,11 +281,17 @@ COMPONENTS: Mapping[str, Schema] = {
     "Filter": _object(
         {
             "field": ref("Pointer"),
-            "value": {"anyOf": [{"type": "boolean"}, {"type": "number"}, _text(pattern="^[^\\x00]*$")]},
+            "value": {
+                "anyOf": [{"type": "boolean"}, {"type": "number"}, _text(pattern="^[^\\x00]*$", maxLength=VALUE_MAX)]
+            },
             "op": {"const": "eq"},
         },
         "op",
     ),
     "Order": _object({"field": ref("Pointer"), "direction": {"enum": ["asc", "desc"]}}, "direction"),
-    "Pointer": _text(pattern='^/[^"\\x00]+$', description="A JSON pointer (RFC 6901) that names a member."),
+    "Pointer": _text(
+        pattern='^/[^"\\x00]+$',
+        maxLength=POINTER_MAX,
+        description=f"A JSON pointer (RFC 6901) that names a member, at most {DEPTH_MAX} levels deep.",
+    ),
 }
