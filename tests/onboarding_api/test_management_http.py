@@ -48,8 +48,13 @@ def test_segments_may_be_percent_encoded(root: Manager) -> None:
     ],
 )
 def test_an_id_with_other_characters_is_refused(root: Manager, path: str) -> None:
-    expect_refusal(root.send("GET", path), 400, "identifier-refused")
+    problem = expect_refusal(root.send("GET", path), 400, "identifier-refused")
+    last = path.split("/")[3:]
+    wrong = "tenant" if len(last) == 1 or last[0] != "acme" else "device"
+    assert [each["member"] for each in problem["errors"]] == [wrong]
     expect_refusal(root.send("PUT", path, [] if "credentials" in path else {}), 400)
+    if "credentials" not in path:
+        expect_refusal(root.send("DELETE", path), 400, "identifier-refused")
 
 
 @pytest.mark.parametrize("path", RESOURCES)
@@ -58,7 +63,7 @@ def test_a_body_that_is_not_declared_as_json_is_a_bad_request(
     root: Manager, path: str, content_type: str | None
 ) -> None:
     response = root.client.put(path, data=b"{}", content_type=content_type, auth=(root.name, root.password))
-    expect_refusal(response, 400, "content-type")
+    assert expect_refusal(response, 400, "content-type")["errors"][0]["member"] == "Content-Type"
 
 
 def test_json_may_be_spelt_in_any_case_and_name_its_charset(root: Manager) -> None:
@@ -75,7 +80,14 @@ def test_json_may_be_spelt_in_any_case_and_name_its_charset(root: Manager) -> No
 @pytest.mark.parametrize("octets", [b"", b"{", b"null", b"\xff", b'"text"', b"17", b"[" * 9000 + b"]" * 5000])
 def test_a_malformed_body_is_refused(root: Manager, path: str, octets: bytes) -> None:
     response = root.client.put(path, data=octets, content_type="application/json", auth=(root.name, root.password))
-    expect_refusal(response, 400)
+    assert expect_refusal(response, 400)["errors"][0]["member"] == ""
+
+
+def test_a_malformed_body_is_told_where(root: Manager) -> None:
+    response = root.client.put(
+        "/v1/tenants/acme", data=b'{"a": NaN}', content_type="application/json", auth=(root.name, root.password)
+    )
+    assert "(byte 6)" in expect_refusal(response, 400, "body-refused")["error"]
 
 
 @pytest.mark.parametrize("path", ["/v1/tenants", "/v1/devices/acme"])
@@ -121,7 +133,36 @@ def test_every_put_makes_a_new_version_and_if_match_names_the_old_one(root: Mana
     assert root.etag(path) == second
     third = root.put(path, body, if_match=f'"{second}"').headers["ETag"]
     assert root.put(path, body, if_match="*").headers["ETag"] not in (first, second, third)
-    root.put(path, body, if_match="")
+
+
+@pytest.mark.parametrize("path", RESOURCES)
+@pytest.mark.parametrize("header", ['""', '"*"', "W/{}", 'W/"{}"', "{}, {}", '"{}", "x"', "'{}'", '"{}', "x", "\xfc"])
+def test_if_match_that_is_not_the_version_matches_nothing(root: Manager, path: str, header: str) -> None:
+    before = root.etag(path)
+    given = header.format(before, before)
+    expect_refusal(root.send("PUT", path, [] if "credentials" in path else {}, if_match=given), 412)
+    if "credentials" not in path:
+        expect_refusal(root.send("DELETE", path, if_match=given), 412)
+    assert root.etag(path) == before
+
+
+@pytest.mark.parametrize("path", RESOURCES)
+@pytest.mark.parametrize("header", ["", " ", "\t"])
+def test_an_empty_if_match_is_refused_and_not_taken_for_none(root: Manager, path: str, header: str) -> None:
+    before = root.etag(path)
+    problem = expect_refusal(
+        root.send("PUT", path, [] if "credentials" in path else {}, if_match=header), 400, "precondition-refused"
+    )
+    assert problem["errors"][0]["member"] == "If-Match"
+    if "credentials" not in path:
+        expect_refusal(root.send("DELETE", path, if_match=header), 400, "precondition-refused")
+    assert root.etag(path) == before
+
+
+def test_where_there_is_no_version_yet_if_match_is_ignored(root: Manager) -> None:
+    for path in ("/v1/tenants", "/v1/devices/acme"):
+        assert root.send("POST", path, {}, if_match="x").status_code == 201
+    assert root.send("DELETE", "/v1/devices/acme", if_match="").status_code == 204
 
 
 @pytest.mark.parametrize("path", ["/v1/tenants/acme", "/v1/devices/acme/d1"])
