@@ -73,6 +73,7 @@ PROBLEMS: dict[type[RegistryError], Problem] = {
     errors.DeviceExistsError: Problem("device-exists", _S.CONFLICT, "Device exists"),
     errors.CredentialTakenError: Problem("credential-taken", _S.CONFLICT, "Credentials taken"),
     errors.LimitReachedError: Problem("limit-reached", _S.FORBIDDEN, "Limit reached"),
+    errors.PreconditionRefusedError: Problem("precondition-refused", _S.BAD_REQUEST, "Not a version"),
     errors.VersionMismatchError: Problem("version-mismatch", _S.PRECONDITION_FAILED, "Not in this version"),
     refusals.ContentTypeRefusedError: Problem("content-type", _S.BAD_REQUEST, "Not JSON"),
     refusals.MediaTypeError: Problem("media-type", _S.UNSUPPORTED_MEDIA_TYPE, "Not JSON"),

@@ -18,6 +18,7 @@ from onboarding_api.domain.management.documents import (
     NonEmpty,
     normal_moment,
     read_shape,
+    require_distinct,
     require_object,
     write_shape,
 )
@@ -138,11 +139,12 @@ def read_tenant_document(value: object, new_id: NewId) -> TenantDocument:
     if shape.alias is not None and not _ALIAS.fullmatch(shape.alias):
         raise DocumentRefusedError("alias", "has other characters than a-z 0-9 -")
     if shape.adapters:
-        _require_unique_types(shape.adapters)
-        document["adapters"] = given["adapters"]
+        types = [adapter.type for adapter in shape.adapters]
+        require_distinct(types, "adapters[{}].type".format, "the type of another adapter")
+        document["adapters"] = [_without_nulls(each) for each in cast("list[Document]", given["adapters"])]
     if shape.minimum_message_size == 0:
         del document["minimum-message-size"]
-    if not isinstance((shape.ext or {}).get("invalidate-cache-on-update", True), bool):
+    if not isinstance((shape.ext or {}).get("invalidate-cache-on-update"), bool | None):
         raise DocumentRefusedError("ext.invalidate-cache-on-update", "Expected `bool`")
     _normalise_moments(document)
     anchors = read_trust_anchors(shape.trusted_ca or [], new_id)
@@ -161,9 +163,8 @@ def require_same(before: Document, after: Document) -> None:
             raise ManagementRefusedError(f"only an operator may change {member}")
 
 
-def _require_unique_types(adapters: list[_Adapter]) -> None:
-    if len({adapter.type for adapter in adapters}) != len(adapters):
-        raise DocumentRefusedError("adapters", "holds two adapters of one type")
+def _without_nulls(document: Document) -> Document:
+    return {name: value for name, value in document.items() if value is not None}
 
 
 def _normalise_moments(document: Document) -> None:

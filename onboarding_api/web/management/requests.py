@@ -44,7 +44,7 @@ class _Filter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class _Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     field: str
-    direction: Literal["asc", "desc"] = "asc"
+    direction: Literal["asc", "desc"] | None = None
 
 
 def manager(registry: Registry) -> Principal:
@@ -136,5 +136,7 @@ def read_number(name: str, default: int, least: int, most: int) -> int:
 def _json(where: str, octets: bytes) -> object:
     try:
         return msgspec.json.decode(octets)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except msgspec.DecodeError as error:
+        raise BodyRefusedError(where, f"not a JSON document in UTF-8: {error}") from error
+    except (UnicodeDecodeError, RecursionError) as error:
         raise BodyRefusedError(where, "not a JSON document in UTF-8") from error

@@ -14,14 +14,14 @@ _DEVICE = Parameter("device", "path", DEVICE_ID, "The device's id, unique within
 _IF_MATCH = Parameter(
     "If-Match",
     "header",
-    {"type": "string"},
-    "The version that the resource must have: its ETag, bare or quoted; * or nothing for any. Anything else is 412.",
+    {"type": "string", "pattern": "^[!-~]+$"},
+    "The version that the resource must have: its ETag, bare or quoted; * for any. Empty is 400, anything else is 412.",
 )
 _NAMED: tuple[Refusal, ...] = (errors.IdentifierRefusedError, errors.TenantUnknownError)
 _NAMED_DEVICE: tuple[Refusal, ...] = (*_NAMED, errors.DeviceUnknownError)
 _DOCUMENT: tuple[Refusal, ...] = (errors.DocumentRefusedError, refusals.ContentTypeRefusedError)
 _WRITING: tuple[Refusal, ...] = (errors.ConcurrentChangeError,)
-_VERSIONED: tuple[Refusal, ...] = (*_WRITING, errors.VersionMismatchError)
+_VERSIONED: tuple[Refusal, ...] = (*_WRITING, errors.PreconditionRefusedError, errors.VersionMismatchError)
 
 
 def _search(gateways: bool) -> tuple[Parameter, ...]:

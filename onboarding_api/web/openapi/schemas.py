@@ -111,7 +111,7 @@ _ANCHOR["anyOf"] = [
 _TENANT = _shape(
     tenants._Tenant,
     alias=_optional(_text(pattern=f"^{tenants._ALIAS.pattern}$")),
-    ext=_optional({"type": "object", "properties": {"invalidate-cache-on-update": {"type": "boolean"}}}),
+    ext=_optional({"type": "object", "properties": {"invalidate-cache-on-update": _optional({"type": "boolean"})}}),
     trusted_ca=_optional(_list(ref("TrustAnchor"))),
 )
 for _part in ("data-volume", "connection-duration"):
@@ -255,7 +255,10 @@ COMPONENTS: Mapping[str, Schema] = {
     "Credential": {
         "anyOf": [
             *_CREDENTIALS,
-            _credential({"const": X509_CERT}, ref("CertificateSecret"), _AUTH_ID, maxItems=1),
+            _with(
+                _credential({"const": X509_CERT}, ref("CertificateSecret"), _AUTH_ID, maxItems=1),
+                cert={"type": "null"},
+            ),
             _shape(credentials._Certified, type={"const": X509_CERT}, cert=_CERTIFICATE),
             _shape(
                 credentials._Open,
@@ -288,7 +291,7 @@ COMPONENTS: Mapping[str, Schema] = {
         },
         "op",
     ),
-    "Order": _object({"field": ref("Pointer"), "direction": {"enum": ["asc", "desc"]}}, "direction"),
+    "Order": _object({"field": ref("Pointer"), "direction": {"enum": ["asc", "desc", None]}}, "direction"),
     "Pointer": _text(
         pattern='^/[^"\\x00]+$',
         maxLength=POINTER_MAX,
