@@ -57,6 +57,8 @@ PROBLEMS: dict[type[RegistryError], Problem] = {
     errors.ResetsBehindError: Problem("resets-behind", _S.CONFLICT, "Reset counter went backwards"),
     errors.ConcurrentChangeError: Problem("concurrent-change", _S.CONFLICT, "Changed at the same time"),
     errors.DatabaseUnreachableError: Problem("database-unreachable", _S.SERVICE_UNAVAILABLE, "No database"),
+    errors.SealBrokenError: Problem("keys-unusable", _S.SERVICE_UNAVAILABLE, "Keys do not open"),
+    errors.SchemaOutdatedError: Problem("schema-outdated", _S.SERVICE_UNAVAILABLE, "Tables are not the newest"),
     errors.RateExceededError: Problem("rate-exceeded", _S.TOO_MANY_REQUESTS, "Too many requests"),
     errors.PasswordChecksBusyError: Problem("password-checks-busy", _S.SERVICE_UNAVAILABLE, "Too many password checks"),
     errors.TooManyStreamsError: Problem("too-many-streams", _S.SERVICE_UNAVAILABLE, "Too many open streams"),

@@ -9,10 +9,19 @@ class KeyFileRefusedError(RegistryError):
     remedy = "Give --key-file (ONBOARDING_KEY_FILE) a file of mode 0600; onboarding-api db upgrade creates one."
 
 
+class KeyFileLostError(KeyFileRefusedError):
+    """There is no key file, and the database has keys that open with none but theirs."""
+
+    remedy = "Give --key-file (ONBOARDING_KEY_FILE) the file that this database was created with; it is in your backup."
+
+
 class SealBrokenError(RegistryError):
     """A stored private key does not open: it was sealed under another key-encryption key, or altered."""
 
-    remedy = "Start with the key file that this database was created with."
+    remedy = (
+        "Give --key-file (ONBOARDING_KEY_FILE) the file that this database was created with."
+        " If only keys of access tokens do not open with it, run: onboarding-api signing-key rotate"
+    )
 
 
 class AddressRefusedError(RegistryError):
