@@ -193,6 +193,21 @@ def test_a_refused_json_line_carries_its_reason_once() -> None:
     assert again.refused(entry, Fault("", "s")) == '{"rejected": "line 1: s", "device-id": "d1", "device": 7}\n'
 
 
+@pytest.mark.parametrize("text", ['{"a": "\\ud800"}', '{"\\udfff": 1}', '{"a": "ü\\ud800"}'])
+def test_a_json_line_that_no_utf_8_can_hold_is_refused_and_kept_as_it_means(text: str) -> None:
+    lines = JsonLines(io.BytesIO(text.encode()))
+    (entry,) = lines.entries(Position())
+    assert entry.content == Fault("", "not a JSON document")
+    written = lines.refused(entry, Fault("", "r")).encode()
+    assert json.loads(written) == {"rejected": "line 1: r"} | json.loads(text)
+
+
+def test_a_number_that_is_none_is_kept_as_it_was_written() -> None:
+    lines = JsonLines(io.BytesIO(b'{"device-id": "d1", "n": 1e999}'))
+    (entry,) = lines.entries(Position())
+    assert lines.refused(entry, Fault("", "r")) == '{"device-id": "d1", "n": 1e999}\n'
+
+
 @pytest.mark.parametrize("text", ["=1+1", "+49", "-1", "@SUM", "\tx", "\uff1dx", "'x", "'=x", "''"])
 def test_no_exported_cell_begins_like_a_formula(text: str) -> None:
     assert harmless(text) == f"'{text}"
