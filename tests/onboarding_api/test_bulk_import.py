@@ -105,6 +105,13 @@ def test_a_bad_row_stops_nothing_and_can_be_corrected_and_imported(api: Api, she
     assert api.rows("SELECT device_id FROM credentials WHERE auth_id = 'p3'") == [("d3",)]
 
 
+def test_a_file_of_an_old_macintosh_is_imported(api: Api, shell: Shell) -> None:
+    path = shell.folder / "devices.csv"
+    path.write_bytes(b"device-id;type;auth-id;key\rc1;psk;a;AQID\rc1;psk;b;AQID\rc2;;;\r")
+    assert counts(shell.events("device", "import", "acme", str(path))[-1]) == {"created": 2}
+    assert api.rows("SELECT device_id, auth_id FROM credentials ORDER BY auth_id") == [("c1", "a"), ("c1", "b")]
+
+
 def test_a_row_with_half_a_surrogate_pair_stops_nothing(api: Api, shell: Shell) -> None:
     path = lines_in(shell.folder, line("d1"), line("d2", ext={"a": "\ud800"}), line("d3"))
     done = shell.events("device", "import", "acme", path, ends_with=3)[-1]

@@ -25,7 +25,7 @@ class JsonLines:
     def entries(self, at: Position) -> Iterator[Entry]:
         """Yield the rows from a position on; empty lines are none."""
         self._stream.seek(at.offset)
-        for record in read_records(self._stream, at, quoted=False):
+        for record in read_records(self._stream, at, quoted=""):
             if record.fault or record.text.strip():
                 yield _entry(record)
 
@@ -45,7 +45,7 @@ class JsonLines:
             if not isinstance(given, dict):
                 return text + "\n"
             given.pop(REASON, None)
-            return _written({REASON: f"line {entry.line}: {fault}"} | given) + "\n"
+            return _written({REASON: f"line {entry.line}: {fault}", **given}) + "\n"
         except (ValueError, RecursionError):
             return text + "\n"
 
