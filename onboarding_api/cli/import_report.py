@@ -129,7 +129,7 @@ class TerminalReport(_Paced):
         trial = " (nothing was written: --dry-run)" if dry_run else ""
         click.echo(f"{_counted(counts)} in {self.seconds()} s{trial}")
         if refused is not None:
-            click.echo(f"correct the rows in {refused} and import that file")
+            click.echo(f"correct the rows in {click.format_filename(refused)} and import that file")
 
     def _say(self, sentence: str) -> None:
         shown = "".join(character if character.isprintable() else "�" for character in sentence)

@@ -28,13 +28,15 @@ from onboarding_api.cli.options import (
     opened_seal,
     tell,
 )
+from onboarding_api.domain.errors import EndpointRefusedError
 from onboarding_api.domain.hono import iso
 from onboarding_api.domain.identifiers import parse_tenant_id
+from onboarding_api.domain.management.documents import require_object
 from onboarding_api.domain.management.identifiers import read_tenant
 from onboarding_api.domain.management.versions import Precondition
 from onboarding_api.services.bulk.exports import DeviceExport
 from onboarding_api.services.management.tenants import TenantManagement
-from onboarding_api.services.tenants import TenantDirectory, Tenants, require_endpoint
+from onboarding_api.services.tenants import TenantDirectory, Tenants
 
 
 @click.group()
@@ -62,19 +64,15 @@ def create(
     """Create a tenant, with an endpoint and its own certification authority if its devices are to be onboarded."""
     identifier, opened = parse_tenant_id(tenant_id), current_database(database)
     tenants = Tenants(opened, opened_seal(opened, key_file), os.urandom)
-    pem = endpoint_ca.read() if endpoint_ca else None
-    if endpoint is not None:
-        require_endpoint(endpoint)
-    if document is not None or endpoint is None:
-        body = read_json(document) if document else {}
-        TenantManagement(opened, os.urandom).create(local_operator(), identifier, body, wall_clock())
-        if endpoint is not None:
-            tenants.give_endpoint(identifier, endpoint, pem, wall_clock(), console())
-    else:
-        tenants.create(identifier, endpoint, pem, wall_clock(), console())
+    body = require_object(read_json(document)) if document else None
     if endpoint is None:
+        if endpoint_ca is not None:
+            raise EndpointRefusedError("there is an authority of the endpoint, but no endpoint")
+        TenantManagement(opened, os.urandom).create(local_operator(), identifier, body or {}, wall_clock())
         tell(as_json, {"id": tenant_id, "endpoint": None}, f"tenant {tenant_id} created; it has no endpoint yet")
         return
+    pem = endpoint_ca.read() if endpoint_ca else None
+    tenants.create(identifier, endpoint, pem, wall_clock(), console(), body)
     subject = f"O={identifier}"
     created = {"id": tenant_id, "endpoint": endpoint, "authority": subject}
     tell(as_json, created, f"tenant {tenant_id} created; its devices are certified by {subject}")

@@ -10,7 +10,7 @@ from onboarding_api.domain.audit import SERVICE, SERVICE_CHAIN, Action, Actor, E
 from onboarding_api.domain.canonical import digest
 from onboarding_api.domain.certificates import Authority, create_authority, new_serial
 from onboarding_api.domain.errors import EndpointRefusedError, TenantExistsError, TenantUnknownError
-from onboarding_api.domain.hono import tenant_document
+from onboarding_api.domain.hono import Document, tenant_document
 from onboarding_api.domain.identifiers import (
     AuthorityId,
     Randomness,
@@ -19,16 +19,18 @@ from onboarding_api.domain.identifiers import (
     Version,
     new_uuid,
 )
+from onboarding_api.domain.management.tenants import read_tenant_document
 from onboarding_api.domain.sealing import Seal
+from onboarding_api.services.management.attempts import until_settled
 from onboarding_api.storage.audit import record
 from onboarding_api.storage.database import Database
+from onboarding_api.storage.tenant_documents import insert_tenant_document
 from onboarding_api.storage.tenants import (
     SealedAuthority,
     TenantRecord,
     authority_certificates,
     find_authority,
     insert_authority,
-    insert_tenant,
     list_tenants,
     set_endpoint,
     tenant_exists,
@@ -48,21 +50,34 @@ class Tenants:
         self._randomness = randomness
 
     def create(
-        self, tenant: TenantId, endpoint_url: str, endpoint_ca: bytes | None, now: Timestamp, by: Actor = SERVICE
+        self,
+        tenant: TenantId,
+        endpoint_url: str,
+        endpoint_ca: bytes | None,
+        now: Timestamp,
+        by: Actor = SERVICE,
+        document: Document | None = None,
     ) -> Authority:
         """Create a tenant and its authority; `endpoint_ca` is the PEM of who vouches for the endpoint."""
         require_endpoint(endpoint_url)
         anchor = _read_anchor(endpoint_ca) if endpoint_ca else None
+        given = tenant_document() if document is None else document
+        checked = read_tenant_document(given, lambda: new_uuid(self._randomness))
         authority, sealed = self._new_authority(tenant, now)
         version = Version(new_uuid(self._randomness))
-        with self._database.writing() as connection:
-            if tenant_exists(connection, tenant):
-                raise TenantExistsError(f"there is already a tenant {tenant}")
-            insert_tenant(connection, tenant, version, endpoint_url, anchor, now)
-            insert_authority(connection, sealed, now)
-            created = _events(Action.TENANT_CREATED, tenant, endpoint_url, version, digest(tenant_document()))
-            record(connection, by, now, *created)
-        return authority
+
+        def attempt() -> Authority:
+            with self._database.writing() as connection:
+                if tenant_exists(connection, tenant):
+                    raise TenantExistsError(f"there is already a tenant {tenant}")
+                insert_tenant_document(connection, tenant, version, checked, now)
+                set_endpoint(connection, tenant, endpoint_url, anchor)
+                insert_authority(connection, sealed, now)
+                created = _events(Action.TENANT_CREATED, tenant, endpoint_url, version, digest(checked.body))
+                record(connection, by, now, *created)
+            return authority
+
+        return until_settled(attempt)
 
     def give_endpoint(
         self, tenant: TenantId, endpoint_url: str, endpoint_ca: bytes | None, now: Timestamp, by: Actor = SERVICE

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from onboarding_api.domain.hono import tenant_document
-from onboarding_api.domain.identifiers import AuthorityId, TenantId, Timestamp, Version
+from onboarding_api.domain.identifiers import AuthorityId, TenantId, Timestamp
 from onboarding_api.storage.tables import tenant_authorities, tenants
 
 _TENANT = select(tenants).where(tenants.c.tenant_id == bindparam("tenant"))
@@ -54,32 +53,10 @@ def tenant_exists(connection: Connection, tenant: TenantId) -> bool:
     return connection.execute(_TENANT, {"tenant": tenant}).one_or_none() is not None
 
 
-def insert_tenant(
-    connection: Connection,
-    tenant: TenantId,
-    version: Version,
-    endpoint_url: str,
-    anchor: tuple[bytes, bytes] | None,
-    now: Timestamp,
-) -> None:
-    """Store a tenant; `anchor` is name and key of who vouches for its endpoint."""
-    name, key = anchor or (None, None)
-    row = {
-        "tenant_id": tenant,
-        "version": version,
-        "document": tenant_document(),
-        "endpoint_url": endpoint_url,
-        "anchor_name": name,
-        "anchor_key": key,
-        "created_at": now,
-    }
-    connection.execute(insert(tenants), row)
-
-
 def set_endpoint(
     connection: Connection, tenant: TenantId, endpoint_url: str, anchor: tuple[bytes, bytes] | None
 ) -> bool:
-    """Say where a tenant's devices connect from now on; tell whether the tenant exists."""
+    """Say where a tenant's devices connect, and name and key of who vouches for that; tell whether it exists."""
     name, key = anchor or (None, None)
     change = {"tenant": tenant, "url": endpoint_url, "name": name, "key": key}
     return connection.execute(_ENDPOINT, change).rowcount == 1

@@ -1,5 +1,6 @@
 """The formats of bulk files, without a registry: what is read, what is refused and where, and what comes back."""
 
+import csv
 import io
 import json
 
@@ -37,7 +38,7 @@ def faults(text: str | bytes, form: type[Table] | type[JsonLines] = Table) -> li
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 @pytest.mark.parametrize("hint", [False, True])
 def test_what_spreadsheets_save_is_read_alike(separator: str, end: str, mark: str, hint: bool) -> None:
@@ -98,6 +99,68 @@ def test_a_quotation_mark_that_is_never_closed_costs_one_row() -> None:
     assert [(entry.line, entry.device) for entry in found[1:]] == [(n + 3, f"d{n}") for n in range(12_000)]
 
 
+def test_every_kind_of_line_end_ends_a_row_whatever_the_others_are() -> None:
+    found = entries('device-id,ext.a\nc1,x\rc2,y\r\nc3,z\n\rc4,"\rw"\r')
+    assert [(entry.line, entry.device) for entry in found] == [(2, "c1"), (3, "c2"), (4, "c3"), (6, "c4")]
+    assert [entry.content.document["ext"] for entry in found if isinstance(entry.content, Row)] == [
+        {"a": "x"},
+        {"a": "y"},
+        {"a": "z"},
+        {"a": "\rw"},
+    ]
+
+
+def test_a_quotation_mark_within_a_cell_is_none_and_keeps_no_other_row_from_being_read() -> None:
+    octets = 'device-id,ext.a\nd1,5" pipe\nd2,x\nd3,6" pipe\nd4,"a ""b"\nd5,""\nd6,"""\n"\n'
+    assert [(row.device, row.document.get("ext")) for row in rows(octets)] == [
+        ("d1", {"a": '5" pipe'}),
+        ("d2", {"a": "x"}),
+        ("d3", {"a": '6" pipe'}),
+        ("d4", {"a": 'a "b'}),
+        ("d5", None),
+        ("d6", {"a": '"\n'}),
+    ]
+
+
+def test_line_ends_are_found_wherever_the_file_is_read_in_pieces() -> None:
+    for shift in range(4):
+        octets = (
+            b"device-id,via\r" + b"x" * (RECORD_MAX - 18 + shift) + b"\r\nd1,\r" + b"y" * 3 * RECORD_MAX + b"\rd2,\r\n"
+        )
+        found = entries(octets)
+        assert [(entry.line, entry.device) for entry in found if isinstance(entry.content, Row)] == [
+            (3, "d1"),
+            (5, "d2"),
+        ]
+        assert found[-1].after.offset == len(octets)
+
+
+@given(st.text(st.sampled_from('a",;\r\n '), max_size=40), st.sampled_from(",;"))
+def test_no_record_holds_more_than_one_row(text: str, separator: str) -> None:
+    octets = text.encode()
+    found = list(read_records(io.BytesIO(octets), Position(), quoted=separator))
+    assert "".join(_without_ends(each.text) for each in found) == _without_ends(text)
+    for each in found:
+        if each.fault is None:
+            assert len(_lenient(each.text, separator)) <= 1
+
+
+def _without_ends(text: str) -> str:
+    return text.replace("\r", "").replace("\n", "")
+
+
+def _lenient(text: str, separator: str) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+
+
+@given(st.lists(st.lists(st.text(st.sampled_from('a",;\r\n '), min_size=1), min_size=1, max_size=3), max_size=4))
+def test_what_a_spreadsheet_writes_is_cut_into_its_rows(written: list[list[str]]) -> None:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r", quoting=csv.QUOTE_ALL).writerows(written)
+    found = list(read_records(io.BytesIO(text.getvalue().encode()), Position(), quoted=","))
+    assert [_lenient(each.text, ",") for each in found] == [[row] for row in written]
+
+
 def test_a_device_is_refused_whole_if_one_of_its_rows_is() -> None:
     head = b"device-id,via,type,auth-id,key\n"
     assert faults(head + b"d1,g,psk,p,AQID\nd1,,psk,\xfc,AQID\nd1,,psk,r,AQID\nd2,,,,\n") == [
@@ -110,7 +173,17 @@ def test_a_device_is_refused_whole_if_one_of_its_rows_is() -> None:
 
 @pytest.mark.parametrize(
     "head",
-    ["", "\n", "id,enabled\n", "device-id,colour\n", "device-id,device-id\n", "device-id,,enabled\n", '"device-id\n'],
+    [
+        "",
+        "\n",
+        "id,enabled\n",
+        "device-id,colour\n",
+        "device-id,device-id\n",
+        "device-id,,enabled\n",
+        '"device-id\n',
+        'sep="\ndevice-id\n',
+        '"device-id" ,via\n',
+    ],
 )
 def test_a_table_without_proper_columns_is_refused_as_a_whole(head: str) -> None:
     with pytest.raises(ColumnsRefusedError):
@@ -193,6 +266,21 @@ def test_a_refused_json_line_carries_its_reason_once() -> None:
     assert again.refused(entry, Fault("", "s")) == '{"rejected": "line 1: s", "device-id": "d1", "device": 7}\n'
 
 
+@pytest.mark.parametrize("text", ['{"a": "\\ud800"}', '{"\\udfff": 1}', '{"a": "ü\\ud800"}'])
+def test_a_json_line_that_no_utf_8_can_hold_is_refused_and_kept_as_it_means(text: str) -> None:
+    lines = JsonLines(io.BytesIO(text.encode()))
+    (entry,) = lines.entries(Position())
+    assert entry.content == Fault("", "not a JSON document")
+    written = lines.refused(entry, Fault("", "r")).encode()
+    assert json.loads(written) == {"rejected": "line 1: r"} | json.loads(text)
+
+
+def test_a_number_that_is_none_is_kept_as_it_was_written() -> None:
+    lines = JsonLines(io.BytesIO(b'{"device-id": "d1", "n": 1e999}'))
+    (entry,) = lines.entries(Position())
+    assert lines.refused(entry, Fault("", "r")) == '{"device-id": "d1", "n": 1e999}\n'
+
+
 @pytest.mark.parametrize("text", ["=1+1", "+49", "-1", "@SUM", "\tx", "\uff1dx", "'x", "'=x", "''"])
 def test_no_exported_cell_begins_like_a_formula(text: str) -> None:
     assert harmless(text) == f"'{text}"
@@ -245,8 +333,8 @@ def test_what_is_exported_is_read_as_it_was(
         assert entry.content == Row(device, document, credentials)  # type: ignore[arg-type]
 
 
-@given(st.binary(max_size=300), st.booleans())
-def test_no_octets_break_the_reader_and_none_are_lost(octets: bytes, quoted: bool) -> None:
+@given(st.binary(max_size=300), st.sampled_from(["", ",", ",;\t"]))
+def test_no_octets_break_the_reader_and_none_are_lost(octets: bytes, quoted: str) -> None:
     if octets.startswith((b"\xff\xfe", b"\xfe\xff")):
         return
     found = list(read_records(io.BytesIO(octets), Position(), quoted=quoted))

@@ -105,6 +105,31 @@ def test_a_bad_row_stops_nothing_and_can_be_corrected_and_imported(api: Api, she
     assert api.rows("SELECT device_id FROM credentials WHERE auth_id = 'p3'") == [("d3",)]
 
 
+def test_a_file_of_an_old_macintosh_is_imported(api: Api, shell: Shell) -> None:
+    path = shell.folder / "devices.csv"
+    path.write_bytes(b"device-id;type;auth-id;key\rc1;psk;a;AQID\rc1;psk;b;AQID\rc2;;;\r")
+    assert counts(shell.events("device", "import", "acme", str(path))[-1]) == {"created": 2}
+    assert api.rows("SELECT device_id, auth_id FROM credentials ORDER BY auth_id") == [("c1", "a"), ("c1", "b")]
+
+
+def test_a_row_with_half_a_surrogate_pair_stops_nothing(api: Api, shell: Shell) -> None:
+    path = lines_in(shell.folder, line("d1"), line("d2", ext={"a": "\ud800"}), line("d3"))
+    done = shell.events("device", "import", "acme", path, ends_with=3)[-1]
+    assert counts(done) == {"created": 2, "rejected": 1}
+    assert api.rows("SELECT device_id FROM devices ORDER BY device_id") == [("d1",), ("d3",)]
+    (kept,) = (shell.folder / "devices.rejects.ndjson").read_text().splitlines()
+    assert json.loads(kept)["device"] == {"ext": {"a": "\ud800"}}
+    assert "not a JSON document" in json.loads(kept)["rejected"]
+
+
+def test_a_file_whose_name_is_not_utf_8_is_imported_and_its_refused_rows_are_named(shell: Shell) -> None:
+    path = lines_in(shell.folder, line("d 1"), name=os.fsdecode(b"d\xff.ndjson"))
+    result = shell.run("device", "import", "acme", path)
+    assert result.exit_code == 3
+    assert "1 rejected" in result.stdout
+    assert "d\ufffd.rejects.ndjson" in result.stdout
+
+
 def test_what_a_row_brings_is_told_to_a_person_without_steering_the_terminal(shell: Shell) -> None:
     path = lines_in(shell.folder, {"device-id": "\x1b[2J"}, *({"device-id": ""} for _ in range(40)), line("d1"))
     result = shell.run("device", "import", "acme", path)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from onboarding_api.domain.errors import (
+    AliasTakenError,
     CredentialTakenError,
     CredentialUnknownError,
     DeviceExistsError,
@@ -54,6 +55,34 @@ def test_a_tenant_with_a_document_and_an_endpoint_is_certified(shell: Shell) -> 
     refused = shell.refused("tenant", "create", "other", "--document", "-", "--endpoint", "http://h", stdin=document)
     assert isinstance(refused, EndpointRefusedError)
     assert isinstance(shell.refused("tenant", "show", "other"), TenantUnknownError)
+
+
+def test_a_tenant_is_created_with_its_endpoint_or_not_at_all(api: Api, shell: Shell, root: Manager) -> None:
+    root.put("/v1/tenants/globex", {"alias": "taken"})
+    junk = shell.folder / "junk.pem"
+    junk.write_text("no certificate")
+    endpoint = ("tenant", "create", "fresh", "--endpoint", "mqtts://h:1")
+    before = api.rows("SELECT * FROM audit_heads ORDER BY chain"), api.rows("SELECT tenant_id FROM tenants")
+    for arguments, document, error in (
+        ((*endpoint, "--document", "-", "--endpoint-ca", str(junk)), "{}", EndpointRefusedError),
+        ((*endpoint, "--endpoint-ca", str(junk)), "", EndpointRefusedError),
+        ((*endpoint, "--document", "-"), '{"alias": "taken"}', AliasTakenError),
+        ((*endpoint, "--document", "-"), '{"colour": 1}', DocumentRefusedError),
+        ((*endpoint, "--document", "-"), "null", DocumentRefusedError),
+        (("tenant", "create", "fresh", "--document", "-"), "[]", DocumentRefusedError),
+        (("tenant", "create", "fresh", "--endpoint-ca", str(junk)), "", EndpointRefusedError),
+    ):
+        assert isinstance(shell.refused(*arguments, stdin=document), error)
+        assert (
+            api.rows("SELECT * FROM audit_heads ORDER BY chain"),
+            api.rows("SELECT tenant_id FROM tenants"),
+        ) == before
+    shell.ok(*endpoint, "--document", "-", stdin='{"alias": "fresh-one"}')
+    shown = shell.json("tenant", "show", "fresh")
+    assert (shown["document"], shown["endpoint"]) == ({"alias": "fresh-one"}, "mqtts://h:1")
+    ((entry,),) = api.rows("SELECT entry FROM audit_entries WHERE chain = 'tenant:fresh'")
+    told = json.loads(bytes(entry))
+    assert (told["action"], told["version"]) == ("tenant.created", shown["version"])
 
 
 def test_a_tenant_is_updated_in_the_version_that_was_read(shell: Shell) -> None:

@@ -25,7 +25,7 @@ class JsonLines:
     def entries(self, at: Position) -> Iterator[Entry]:
         """Yield the rows from a position on; empty lines are none."""
         self._stream.seek(at.offset)
-        for record in read_records(self._stream, at, quoted=False):
+        for record in read_records(self._stream, at, quoted=""):
             if record.fault or record.text.strip():
                 yield _entry(record)
 
@@ -42,18 +42,28 @@ class JsonLines:
         (text,) = entry.source
         try:
             given = json.loads(text)
+            if not isinstance(given, dict):
+                return text + "\n"
+            given.pop(REASON, None)
+            return _written({REASON: f"line {entry.line}: {fault}", **given}) + "\n"
         except (ValueError, RecursionError):
             return text + "\n"
-        if not isinstance(given, dict):
-            return text + "\n"
-        given.pop(REASON, None)
-        return json.dumps({REASON: f"line {entry.line}: {fault}"} | given, ensure_ascii=False) + "\n"
 
 
 def write_json_line(device: str, document: Document, credentials: Sequence[Document]) -> bytes:
     """Write one device as a line."""
     row = {"device-id": device, "device": document, "credentials": credentials}
     return msgspec.json.encode(row) + b"\n"
+
+
+def _written(document: Document) -> str:
+    """Write an object as people read it; escaped if it holds half a surrogate pair, as JSON may and UTF-8 may not."""
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(document, allow_nan=False)
+    return text
 
 
 def _entry(record: Record) -> Entry:

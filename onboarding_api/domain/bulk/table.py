@@ -59,30 +59,32 @@ class Table:
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         stream.seek(0)
-        records = read_records(stream, Position(), quoted=True)
+        records = read_records(stream, Position(), quoted=_SEPARATORS)
         head = next(records, None)
         separator = None
-        if head is not None and head.text.startswith("sep=") and len(head.text) == 5:
+        if head is not None and head.text.startswith("sep=") and len(head.text) == 5 and head.text[4] != '"':
             separator, head = head.text[4], next(records, None)
         if head is None or head.fault:
             raise ColumnsRefusedError("the first row does not name columns")
         self._separator = separator or max(_SEPARATORS, key=head.text.count)
         self._start = head.after
-        header = [cell.strip() for cell in next(csv.reader([head.text], delimiter=self._separator), [])]
-        while header and not header[-1]:
-            header.pop()
-        self._header = header
         try:
+            header = [cell.strip() for cell in self._parse(head.text)]
+            while header and not header[-1]:
+                header.pop()
             require_columns([each for each in header if each != REASON])
+        except csv.Error as error:
+            raise ColumnsRefusedError("the first row does not name columns: check its quotation marks") from error
         except DocumentRefusedError as error:
             raise ColumnsRefusedError(f"the first row is not one of column names: {error}") from error
+        self._header = header
 
     def entries(self, at: Position) -> Iterator[Entry]:
         """Yield the devices from a position on; rows without any cell are none."""
         at = max(at, self._start, key=lambda position: position.offset)
         self._stream.seek(at.offset)
         group: list[_Line] = []
-        for record in read_records(self._stream, at, quoted=True):
+        for record in read_records(self._stream, at, quoted=self._separator):
             line = self._line(record)
             if not line.cells and not line.fault:
                 continue
@@ -120,7 +122,10 @@ class Table:
         return cells
 
     def _parse(self, text: str) -> list[str]:
-        return next(csv.reader(io.StringIO(text, newline=""), delimiter=self._separator, strict=True), [])
+        parsed = list(csv.reader(io.StringIO(text, newline=""), delimiter=self._separator, strict=True))
+        if len(parsed) > 1:
+            raise csv.Error("a record that is several rows")
+        return parsed[0] if parsed else []
 
     def _line(self, record: Record) -> _Line:
         try:
