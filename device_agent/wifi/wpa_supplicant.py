@@ -15,6 +15,7 @@ from device_agent.errors import WifiError
 from device_agent.record import WifiProfile
 from device_agent.wifi import JoinResult, StationIdentity
 from device_agent.wifi.address import Address, addresses, wait_for_address
+from device_agent.wifi.afterwards import see_through
 from device_agent.wifi.heard import channel_list, read_stations, strongest_of_each
 from device_agent.wifi.wpa_attempt import Attempt
 from device_agent.wifi.wpa_control import WpaControl, WpaEvents
@@ -85,12 +86,12 @@ class WpaSupplicantWifi:
             try:
                 result = await self._try(number)
             except BaseException:  # cancelled, too: nothing half done is left behind
-                await self._put_back(known, number if added else None)
+                await see_through(self._put_back(known, number if added else None))
                 raise
             if result.status is Status.OK:
-                await self._keep(known, number)
+                await see_through(self._keep(known, number))
                 return result
-            await self._put_back(known, number if added else None)
+            await see_through(self._put_back(known, number if added else None))
             return await self._with_channels(result, profile.ssid)
 
     async def _try(self, number: int) -> JoinResult:
@@ -119,13 +120,16 @@ class WpaSupplicantWifi:
             for name, value in options.items():
                 await self._control.order(f"SET_NETWORK {number} {name} {value}")
         except BaseException:
-            await self._control.command(f"REMOVE_NETWORK {number}")
+            await see_through(self._remove(number))
             raise
         return number
 
+    async def _remove(self, number: int) -> None:
+        await self._control.command(f"REMOVE_NETWORK {number}")
+
     async def _put_back(self, known: Iterable[KnownNetwork], failed: int | None) -> None:
         if failed is not None:
-            await self._control.command(f"REMOVE_NETWORK {failed}")
+            await self._remove(failed)
         current = next((network for network in known if network.current), None)
         if current is not None:
             await self._control.command(f"SELECT_NETWORK {current.number}")
@@ -138,7 +142,7 @@ class WpaSupplicantWifi:
             if network.number == joined:
                 continue
             if (await self._mark(network.number)).startswith(MARK):
-                await self._control.command(f"REMOVE_NETWORK {network.number}")
+                await self._remove(network.number)
             elif network.enabled:
                 await self._control.command(f"ENABLE_NETWORK {network.number} no-connect")
         if await self._control.command("SAVE_CONFIG") != "OK":

@@ -6,6 +6,7 @@ The real one is met in the virtual machine. This one says what the real one says
 import asyncio
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -74,7 +75,8 @@ class Supplicant:
         answer = self.answers.get(command, self.answers.get(verb, lambda _: self._obey(verb, rest, sender)))
         reply = answer(rest) if callable(answer) else answer
         if reply is not None:
-            self._socket.sendto(reply if isinstance(reply, bytes) else reply.encode(), sender)
+            with suppress(ConnectionRefusedError):  # whoever asked has gone
+                self._socket.sendto(reply if isinstance(reply, bytes) else reply.encode(), sender)
         if verb == "SELECT_NETWORK" and reply == "OK\n":
             self.emit(*self.on_select(int(rest)))
         if verb == "DPP_CHIRP" and reply == "OK\n":
