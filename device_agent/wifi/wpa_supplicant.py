@@ -8,6 +8,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -115,14 +116,19 @@ class WpaSupplicantWifi:
         return JoinResult(Status.OK) if found else JoinResult(Status.CONFIGURE_FAILURE, reason="no-address")
 
     async def _add(self, options: dict[str, str]) -> int:
-        number = await self._control.number("ADD_NETWORK")
+        adding = asyncio.create_task(self._control.number("ADD_NETWORK"))
         try:
+            number = await asyncio.shield(adding)  # one whose number is not known could not be removed
             for name, value in options.items():
                 await self._control.order(f"SET_NETWORK {number} {name} {value}")
         except BaseException:
-            await see_through(self._remove(number))
+            await see_through(self._take_away(adding))
             raise
         return number
+
+    async def _take_away(self, adding: asyncio.Task[int]) -> None:
+        with suppress(WifiError):
+            await self._remove(await adding)
 
     async def _remove(self, number: int) -> None:
         await self._control.command(f"REMOVE_NETWORK {number}")

@@ -24,6 +24,8 @@ class Supplicant:
         self.on_select: Callable[[int], list[str]] = lambda number: [
             f"CTRL-EVENT-CONNECTED - completed [id={number} id_str=]"
         ]
+        self.overhear: Callable[[str], None] = lambda _: None
+        """Hears the verb of each command, once it is carried out and before its answer can be read."""
         self.networks: dict[int, dict[str, str]] = {}
         self.enabled: dict[int, bool] = {}
         self.current: int | None = None
@@ -77,6 +79,7 @@ class Supplicant:
         if reply is not None:
             with suppress(ConnectionRefusedError):  # whoever asked has gone
                 self._socket.sendto(reply if isinstance(reply, bytes) else reply.encode(), sender)
+        self.overhear(verb)
         if verb == "SELECT_NETWORK" and reply == "OK\n":
             self.emit(*self.on_select(int(rest)))
         if verb == "DPP_CHIRP" and reply == "OK\n":

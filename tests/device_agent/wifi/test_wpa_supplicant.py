@@ -128,6 +128,23 @@ async def test_what_was_there_is_put_back_however_often_the_attempt_is_cancelled
     assert (supplicant.current, supplicant.enabled) == (old, {old: True, spare: True})
 
 
+@pytest.mark.parametrize("verb", ["ADD_NETWORK", "SET_NETWORK", "ATTACH", "SELECT_NETWORK", "STATUS"])
+async def test_an_attempt_that_is_cancelled_before_an_answer_leaves_nothing_behind(
+    supplicant: Supplicant, wifi: WpaSupplicantWifi, verb: str
+) -> None:
+    old, asleep = supplicant.add("Old", current=True), supplicant.add("Asleep", enabled=False)
+
+    def cancel(heard: str) -> None:
+        if heard == verb:
+            joining.cancel()
+
+    supplicant.overhear = cancel
+    joining = asyncio.create_task(wifi.join(HOME))
+    await asyncio.wait([joining])
+    assert joining.cancelled()
+    assert (supplicant.current, supplicant.enabled) == (old, {old: True, asleep: False})
+
+
 async def test_a_network_that_is_joined_is_not_touched(supplicant: Supplicant, wifi: WpaSupplicantWifi) -> None:
     number = supplicant.add("Home", current=True, mark=mark_of(HOME))
     supplicant.answers["STATUS"] = f"wpa_state=COMPLETED\nid={number}\n"
