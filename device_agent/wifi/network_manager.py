@@ -97,6 +97,19 @@ class NetworkManagerWifi:
                 return JoinResult(Status.AUTH_FAILURE, channel_list(heard))  # what it calls a wrong SAE password
             return JoinResult(result.status, channel_list(heard), result.reason)
 
+    async def forget(self) -> None:
+        """Remove every connection that the agent has made, which leaves its network."""
+        async with self._turn, SystemBus.to(SERVICE) as bus:
+            if not await bus.is_served():
+                raise WifiError("NetworkManager does not run", "Start it: systemctl start NetworkManager.")
+            for connection in await self._ours(bus):
+                await self._delete(bus, connection)
+            if await self._ours(bus):
+                raise WifiError(
+                    "NetworkManager still holds a connection that the agent has made",
+                    "See its log: journalctl -u NetworkManager; or delete it: nmcli connection delete NAME.",
+                )
+
     async def _begin(self, bus: SystemBus, station: _Station, made: str | None, settings: Settings) -> tuple[str, str]:
         """Return the connection and its activation."""
         if made is not None:
@@ -135,8 +148,8 @@ class NetworkManagerWifi:
         except RefusedError as error:
             _log.warning("%s. The network is kept in memory, and added again at each start", error)
             await bus.call(joined, _CONNECTION, "Update2", "a{sa{sv}}ua{sv}", settings, _IN_MEMORY, {})
-        for connection, mark in await self._marks(bus):
-            if connection != joined and mark.startswith(MARK):
+        for connection in await self._ours(bus):
+            if connection != joined:
                 await self._delete(bus, connection)
 
     async def _put_back(
@@ -161,6 +174,9 @@ class NetworkManagerWifi:
 
     async def _made_from(self, bus: SystemBus, profile: WifiProfile) -> str | None:
         return next((path for path, mark in await self._marks(bus) if is_mark_of(mark, profile)), None)
+
+    async def _ours(self, bus: SystemBus) -> list[str]:
+        return [path for path, mark in await self._marks(bus) if mark.startswith(MARK)]
 
     async def _marks(self, bus: SystemBus) -> list[tuple[str, str]]:
         (paths,) = await bus.call(f"{_ROOT}/Settings", f"{SERVICE}.Settings", "ListConnections")

@@ -95,6 +95,24 @@ class WpaSupplicantWifi:
             await see_through(self._put_back(known, number if added else None))
             return await self._with_channels(result, profile.ssid)
 
+    async def forget(self) -> None:
+        """Leave and remove every network that the agent has made, and have the rest saved."""
+        async with self._turn:
+            known = read_networks(await self._control.command("LIST_NETWORKS"))
+            ours = [network for network in known if (await self._mark(network.number)).startswith(MARK)]
+            for network in ours:
+                await self._control.order(f"REMOVE_NETWORK {network.number}")
+            if any(network.current for network in ours):
+                await self._control.command("REASSOCIATE")  # with what is left, if anything is
+            if await self._control.command("SAVE_CONFIG") != "OK" and await self._keeps_a_file():
+                raise WifiError(
+                    f"wpa_supplicant on {self._control.interface} could not write its configuration",
+                    "See that its file and the folder of it can be written.",
+                )
+
+    async def _keeps_a_file(self) -> bool:
+        return await self._control.command("GET update_config") != "0"
+
     async def _try(self, number: int) -> JoinResult:
         attempt = Attempt(number)
         before = addresses(self._control.interface)

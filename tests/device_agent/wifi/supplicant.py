@@ -29,6 +29,7 @@ class Supplicant:
         self.networks: dict[int, dict[str, str]] = {}
         self.enabled: dict[int, bool] = {}
         self.current: int | None = None
+        self.globals = {"update_config": "1"}
         self.commands: list[str] = []
         self.saved = 0
         self.on_chirp: list[str] = []
@@ -120,6 +121,8 @@ class Supplicant:
                 return "DPP=2"
             case "GET_CAPABILITY":
                 return "Mode[G] Channels:\n 1 = 2412 MHz\n 6 = 2437 MHz (NO_IR)\n"
+            case "GET" if rest in self.globals:
+                return self.globals[rest]
             case "SAVE_CONFIG":
                 self.saved += 1
             case "DPP_BOOTSTRAP_GEN":
@@ -127,7 +130,7 @@ class Supplicant:
                 return f"{len(self.keys)}\n"
             case "DPP_BOOTSTRAP_REMOVE":
                 self.keys.remove(self.keys[int(rest) - 1])
-            case "SCAN" | "SET" | "DPP_LISTEN" | "DPP_CHIRP" | "DPP_STOP_LISTEN" | "DPP_STOP_CHIRP":
+            case "SCAN" | "SET" | "REASSOCIATE" | "DPP_LISTEN" | "DPP_CHIRP" | "DPP_STOP_LISTEN" | "DPP_STOP_CHIRP":
                 pass
             case _:
                 return "UNKNOWN COMMAND\n"

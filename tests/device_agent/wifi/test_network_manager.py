@@ -126,6 +126,7 @@ async def test_a_cancelled_attempt_ends_also_where_the_bus_has_gone(
         manager.undecided = True
         joining = asyncio.create_task(wifi.join(HOME))
         await manager.watched.wait()
+        assert await wifi.manages()  # by now the state has been read, too
         await bus.__aexit__(None, None, None)
         assert await cancelled(joining)
 
