@@ -68,7 +68,7 @@ class Agent:
             self._journal.event("ready", control=str(self._config.control_socket))
             if open_at_once:
                 self._events.put_nowait(Asked(partial(self._open, self._config.window_seconds)))
-            if self._store.record.wifi:
+            if self._store.record.wifi or self._store.record.wifi_to_forget:
                 self._connect()
             try:
                 while True:
@@ -223,8 +223,9 @@ class Agent:
         self._provisioning.forgotten()
         try:
             self._store.reset()
+            await self._connectivity.forget()
         finally:
-            if self._store.record.wifi:  # it did not happen
+            if self._store.record.wifi or self._store.record.wifi_to_forget:  # it did not happen, or not all of it
                 self._connect()
         self._changed()
         await self._close("the device was reset")
@@ -292,4 +293,5 @@ class Agent:
 
     async def _reset_command(self, _: Mapping[str, object]) -> control.Answer:
         await self._in_turn(self._reset)
-        return {"reset": True, "resets": self._store.record.resets}
+        left = {"wifi_to_forget": True} if self._store.record.wifi_to_forget else {}
+        return {"reset": True, "resets": self._store.record.resets, **left}

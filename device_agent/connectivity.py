@@ -14,6 +14,7 @@ from functools import partial
 
 from device_agent import endpoint
 from device_agent.errors import AgentError
+from device_agent.forgetting import forget_wifi
 from device_agent.record import Ownership, Record, WifiProfile
 from device_agent.renewal import Renewal, Told
 from device_agent.station import station_identity
@@ -36,10 +37,16 @@ class Connectivity:
         self._on_change = on_change
         self._told = told
         self._renewal: Renewal | None = None
+        self._trouble: str | None = None
         self.endpoint = EndpointStatus(EndpointResult.UNTRIED)
 
     async def run(self, on_first: Callable[[ConnectionStatus], None]) -> None:
-        """Join, connect and stay; `on_first` hears once how the first attempt went. Ends only by cancellation."""
+        """Forget, join, connect and stay; `on_first` hears once how the first attempt went.
+
+        Ends by cancellation, or when there was only something to forget.
+        """
+        if not await self._forgotten():
+            return
         delay = RETRY_FIRST_S
         first = True
 
@@ -56,6 +63,25 @@ class Connectivity:
                 await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - spreads a fleet, guards nothing
         finally:
             self.endpoint = EndpointStatus(EndpointResult.UNTRIED)
+
+    async def forget(self) -> None:
+        """Have what a reset has forgotten forgotten by the program that does Wi-Fi; tells what is in the way, once."""
+        try:
+            await forget_wifi(self._store, self._wifi)
+        except AgentError as error:
+            if str(error) != self._trouble:
+                self._told("trouble", what=str(error), remedy=error.remedy)
+            self._trouble = str(error)
+
+    async def _forgotten(self) -> bool:
+        """Forget, and return whether there is a network to join; it does not wait for a former one to be forgotten."""
+        delay = RETRY_FIRST_S
+        await self.forget()
+        while self._store.record.wifi_to_forget and not self._store.record.wifi:
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, RETRY_MAX_S)
+            await self.forget()
+        return bool(self._store.record.wifi)
 
     async def _attempt(self, tell: Callable[[ConnectionStatus], None]) -> bool:
         profile, joined = await self._join()

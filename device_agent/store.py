@@ -69,7 +69,8 @@ class Store:
         """Forget owner, Wi-Fi and operator, then the key; count it. The label stays."""
         resets = self.record.resets + 1
         key = self._operational_key(resets)
-        self.save(Record(resets=resets, clock_floor=self.record.clock_floor))
+        to_forget = self.record.wifi_to_forget or bool(self.record.wifi)
+        self.save(Record(resets=resets, wifi_to_forget=to_forget, clock_floor=self.record.clock_floor))
         self.operational_key = key
         self._remove_remains()
 
@@ -95,7 +96,7 @@ class Store:
         except StateError:
             if not forgive:
                 raise
-            return Record(resets=max(self._generations(), default=0))
+            return Record(resets=max(self._generations(), default=0), wifi_to_forget=True)
 
     def _operational_key(self, resets: int, forgive: bool = False) -> ec.EllipticCurvePrivateKey:
         name = _operational(resets)

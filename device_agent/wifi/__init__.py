@@ -50,6 +50,9 @@ class Wifi(Protocol):
         Joining what is joined already disturbs nothing. `identity` is for an enterprise network.
         """
 
+    async def forget(self) -> None:
+        """Leave and remove every network that the agent has made, on disk, too; WifiError if any may be left."""
+
 
 def open_wifi(config: WifiConfig) -> Wifi:
     """Return the backend that the configuration names."""

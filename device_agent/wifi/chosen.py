@@ -37,6 +37,15 @@ class ChosenWifi:
             self._backend = None
             raise
 
+    async def forget(self) -> None:
+        """Leave and remove every network that the agent has made."""
+        backend = await self._chosen()
+        try:
+            await backend.forget()
+        except WifiError:
+            self._backend = None
+            raise
+
     async def _chosen(self) -> Wifi:
         if self._backend is None:
             self._backend = await self._choose()

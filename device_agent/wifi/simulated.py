@@ -63,6 +63,9 @@ class SimulatedWifi:
         accepted = hmac.compare_digest(_secret_of(profile), _secret_of_access_point(access_point, profile))
         return JoinResult(Status.OK if accepted else Status.AUTH_FAILURE, access_point.channel)
 
+    async def forget(self) -> None:
+        """Do nothing: it keeps no network."""
+
     def _access_points(self) -> list[AccessPoint]:
         try:
             document = tomllib.loads(self._path.read_text(encoding="utf-8"))

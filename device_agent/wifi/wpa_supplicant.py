@@ -8,6 +8,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from device_agent.errors import WifiError
 from device_agent.record import WifiProfile
 from device_agent.wifi import JoinResult, StationIdentity
 from device_agent.wifi.address import Address, addresses, wait_for_address
+from device_agent.wifi.afterwards import see_through
 from device_agent.wifi.heard import channel_list, read_stations, strongest_of_each
 from device_agent.wifi.wpa_attempt import Attempt
 from device_agent.wifi.wpa_control import WpaControl, WpaEvents
@@ -85,13 +87,31 @@ class WpaSupplicantWifi:
             try:
                 result = await self._try(number)
             except BaseException:  # cancelled, too: nothing half done is left behind
-                await self._put_back(known, number if added else None)
+                await see_through(self._put_back(known, number if added else None))
                 raise
             if result.status is Status.OK:
-                await self._keep(known, number)
+                await see_through(self._keep(known, number))
                 return result
-            await self._put_back(known, number if added else None)
+            await see_through(self._put_back(known, number if added else None))
             return await self._with_channels(result, profile.ssid)
+
+    async def forget(self) -> None:
+        """Leave and remove every network that the agent has made, and have the rest saved."""
+        async with self._turn:
+            known = read_networks(await self._control.command("LIST_NETWORKS"))
+            ours = [network for network in known if (await self._mark(network.number)).startswith(MARK)]
+            for network in ours:
+                await self._control.order(f"REMOVE_NETWORK {network.number}")
+            if any(network.current for network in ours):
+                await self._control.command("REASSOCIATE")  # with what is left, if anything is
+            if await self._control.command("SAVE_CONFIG") != "OK" and await self._keeps_a_file():
+                raise WifiError(
+                    f"wpa_supplicant on {self._control.interface} could not write its configuration",
+                    "See that its file and the folder of it can be written.",
+                )
+
+    async def _keeps_a_file(self) -> bool:
+        return await self._control.command("GET update_config") != "0"
 
     async def _try(self, number: int) -> JoinResult:
         attempt = Attempt(number)
@@ -114,18 +134,26 @@ class WpaSupplicantWifi:
         return JoinResult(Status.OK) if found else JoinResult(Status.CONFIGURE_FAILURE, reason="no-address")
 
     async def _add(self, options: dict[str, str]) -> int:
-        number = await self._control.number("ADD_NETWORK")
+        adding = asyncio.create_task(self._control.number("ADD_NETWORK"))
         try:
+            number = await asyncio.shield(adding)  # one whose number is not known could not be removed
             for name, value in options.items():
                 await self._control.order(f"SET_NETWORK {number} {name} {value}")
         except BaseException:
-            await self._control.command(f"REMOVE_NETWORK {number}")
+            await see_through(self._take_away(adding))
             raise
         return number
 
+    async def _take_away(self, adding: asyncio.Task[int]) -> None:
+        with suppress(WifiError):
+            await self._remove(await adding)
+
+    async def _remove(self, number: int) -> None:
+        await self._control.command(f"REMOVE_NETWORK {number}")
+
     async def _put_back(self, known: Iterable[KnownNetwork], failed: int | None) -> None:
         if failed is not None:
-            await self._control.command(f"REMOVE_NETWORK {failed}")
+            await self._remove(failed)
         current = next((network for network in known if network.current), None)
         if current is not None:
             await self._control.command(f"SELECT_NETWORK {current.number}")
@@ -138,7 +166,7 @@ class WpaSupplicantWifi:
             if network.number == joined:
                 continue
             if (await self._mark(network.number)).startswith(MARK):
-                await self._control.command(f"REMOVE_NETWORK {network.number}")
+                await self._remove(network.number)
             elif network.enabled:
                 await self._control.command(f"ENABLE_NETWORK {network.number} no-connect")
         if await self._control.command("SAVE_CONFIG") != "OK":

@@ -209,7 +209,7 @@ async def test_a_contact_made_for_an_owner_who_is_gone_leaves_a_new_device_new(p
     assert owner is not None
     place.store.reset()
     place.connectivity._contacted(owner, EndpointStatus(EndpointResult.CONNECTED))
-    assert place.store.record == Record(resets=1)
+    assert place.store.record == Record(resets=1, wifi_to_forget=True)
 
 
 async def test_a_full_disk_does_not_end_a_link_that_works(place: Place, caplog: pytest.LogCaptureFixture) -> None:

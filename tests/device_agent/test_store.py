@@ -159,7 +159,7 @@ def test_an_unreadable_record_has_a_remedy_that_works(open_store: Open, folder: 
     assert "device-agent reset" in refused.value.remedy
     with closing(Store(folder, forgive=True)) as forgiven:
         forgiven.reset()
-        assert forgiven.record == Record(resets=3)
+        assert forgiven.record == Record(resets=3, wifi_to_forget=True)
         assert pem(forgiven.bootstrapping_key) == label
 
 
@@ -192,7 +192,7 @@ def test_a_reset_forgets_all_but_the_label(open_store: Open, folder: Path, opera
     store.tls_identity(store.record.ownership)
     label, key = pem(store.bootstrapping_key), pem(store.operational_key)
     store.reset()
-    assert store.record == Record(resets=1)
+    assert store.record == Record(resets=1, wifi_to_forget=True)
     assert names(folder) == {"bootstrapping.pem", "operational-1.pem", "record.json"}
     assert pem(store.bootstrapping_key) == label
     assert pem(store.operational_key) != key

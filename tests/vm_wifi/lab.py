@@ -23,6 +23,7 @@ PASSPHRASE = "correct horse battery"
 ODD = b'a"b\nc'
 STATION, PHONE = "wlan5", "wlan6"
 CONTROL = Path("/run/wpa_supplicant")
+POSTRM = Path(__file__).parents[2] / "packaging" / "scripts" / "postrm"
 Key = ec.EllipticCurvePrivateKey
 _ACCESS_POINT = """\
 interface={interface}
@@ -132,6 +133,23 @@ class Lab:
         program.write_text((Path(__file__).parent / "station.py").read_text())
         command: list[str | Path] = ["python3", program, self.backend, CONTROL, STATION]
         return await self.guest.start("station", command, given=json.dumps(steps))
+
+    async def purge(self) -> None:
+        """Do what removing the package for good does to a system."""
+        await self.guest.run("sh", "-s", "purge", given=POSTRM.read_text())
+
+    async def wpa(self, *words: str) -> list[str]:
+        """Ask the station's wpa_supplicant."""
+        return await self.guest.run("wpa_cli", "-p", CONTROL, "-i", STATION, *words)
+
+    async def stored(self) -> str:
+        """Return what the station's wpa_supplicant has on disk."""
+        return "\n".join(await self.guest.run("cat", self.guest.folder / f"{STATION}.conf"))
+
+    async def until_off(self) -> None:
+        """Wait until the station has left its network."""
+        off = f"while iw dev {STATION} link | busybox grep -q Connected; do sleep 0.2; done"
+        await self.guest.run("timeout", "30", "sh", "-c", off)
 
     async def address(self) -> str:
         """Return the station's address in short, as `ip` writes it."""

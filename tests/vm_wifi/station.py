@@ -1,6 +1,7 @@
 """The device's half, run in the guest: `python3 station.py wpa|nm CONTROL INTERFACE < STEPS`, a result a line.
 
-It is the agent's own Wi-Fi backend and nothing else. Steps: {"scan": …}, {"join": PROFILE, "identity": …},
+It is the agent's own Wi-Fi backend and nothing else. Steps:
+{"scan": …}, {"join": PROFILE, "identity": …}, {"forget": …},
 {"receive": KEY} for Easy Connect on the air.
 """
 
@@ -39,6 +40,9 @@ async def result(step: dict[str, object], wifi: Wifi, control: WpaControl) -> ob
             station = None if identity is None else msgspec.convert(identity, StationIdentity)
             joined = await wifi.join(msgspec.convert(profile, WifiProfile), station)
             return [joined.status.name, joined.channels, joined.reason]
+        case {"forget": _}:
+            await wifi.forget()
+            return None
         case {"receive": str() as der}:
             key = load_der_private_key(bytes.fromhex(der), None)
             assert isinstance(key, ec.EllipticCurvePrivateKey)

@@ -56,6 +56,19 @@ async def test_a_network_that_fails_says_why_and_the_old_one_is_back(
     assert "10.9.0." in await lab.address()
 
 
+@pytest.mark.parametrize("how", ["reset", "purge"])
+async def test_ours_is_forgotten_and_left_and_theirs_is_kept(lab: Lab, how: str) -> None:
+    await lab.guest.run("nmcli", "connection", "add", "type", "wifi", "con-name", "theirs", "ssid", "elsewhere")
+    assert await lab.steps(join(HOME)) == [OK]
+    await (lab.purge() if how == "purge" else lab.steps({"forget": True}))
+    assert await connections(lab) == ["theirs"]
+    stored = await lab.guest.run("ls", "/etc/NetworkManager/system-connections")
+    assert stored == ["theirs.nmconnection"]
+    await lab.until_off()
+    await lab.guest.run("nmcli", "connection", "delete", "theirs")
+    assert await lab.steps(join(HOME)) == [OK]
+
+
 async def test_a_name_with_a_quote_and_a_line_break_is_a_name(lab: Lab) -> None:
     assert await lab.steps(join(personal(ODD, Akm.PSK_SAE))) == [OK]
     assert "10.9.2." in await lab.address()

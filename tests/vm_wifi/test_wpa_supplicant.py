@@ -50,6 +50,27 @@ async def test_a_network_that_fails_says_why_and_the_old_one_is_back(
     assert "10.9.0." in await lab.address()
 
 
+@pytest.mark.parametrize("how", ["reset", "purge"])
+async def test_ours_is_forgotten_and_left_and_theirs_is_kept(lab: Lab, how: str) -> None:
+    (number,) = await lab.wpa("add_network")
+    await lab.wpa("set_network", number, "ssid", '"elsewhere"')
+    await lab.wpa("set_network", number, "key_mgmt", "NONE")
+    await lab.wpa("enable_network", number)
+    assert await lab.steps(join(HOME)) == [OK]
+    assert "device-agent-" in await lab.stored()
+    await (lab.purge() if how == "purge" else lab.steps({"forget": True}))
+    _, *left = await lab.wpa("list_networks")
+    assert [line.split("\t")[1] for line in left] == ["elsewhere"]
+    stored = await lab.stored()
+    assert "elsewhere" in stored
+    assert "device-agent-" not in stored
+    assert "lab-psk" not in stored
+    assert (await lab.wpa("get", "update_config")) == ["1"]
+    await lab.until_off()
+    await lab.wpa("remove_network", number)
+    assert await lab.steps(join(HOME)) == [OK]
+
+
 async def test_a_network_out_of_reach_is_absent(lab: Lab) -> None:
     await lab.close("wlan0")
     (absent,) = await lab.steps(join(HOME))

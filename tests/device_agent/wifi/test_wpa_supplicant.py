@@ -86,6 +86,65 @@ async def test_an_attempt_that_is_cancelled_leaves_nothing_behind(
     assert (supplicant.current, list(supplicant.networks)) == (old, [old])
 
 
+@pytest.mark.parametrize("fate", ["gone", "hung"])
+async def test_a_cancelled_attempt_ends_also_where_nothing_can_be_put_back(supplicant: Supplicant, fate: str) -> None:
+    wifi = WpaSupplicantWifi(WpaControl(supplicant.path, reply_seconds=0.05), Patience(join=2.0), found)
+    supplicant.add("Old", current=True)
+    selected = asyncio.Event()
+
+    def select(_: int) -> list[str]:
+        selected.set()
+        return []
+
+    supplicant.on_select = select
+    joining = asyncio.create_task(wifi.join(HOME))
+    await selected.wait()
+    if fate == "gone":
+        supplicant.vanish()
+    else:
+        supplicant.answers |= dict.fromkeys(["REMOVE_NETWORK", "SELECT_NETWORK", "ENABLE_NETWORK"])
+    joining.cancel()
+    await asyncio.wait([joining])
+    assert joining.cancelled()
+
+
+async def test_what_was_there_is_put_back_however_often_the_attempt_is_cancelled(
+    supplicant: Supplicant, wifi: WpaSupplicantWifi
+) -> None:
+    old, spare = supplicant.add("Old", current=True), supplicant.add("Spare")
+    selected = asyncio.Event()
+
+    def select(_: int) -> list[str]:
+        selected.set()
+        return []
+
+    supplicant.on_select = select
+    joining = asyncio.create_task(wifi.join(HOME))
+    await selected.wait()
+    while not joining.done():
+        joining.cancel()
+        await asyncio.sleep(0)
+    assert joining.cancelled()
+    assert (supplicant.current, supplicant.enabled) == (old, {old: True, spare: True})
+
+
+@pytest.mark.parametrize("verb", ["ADD_NETWORK", "SET_NETWORK", "ATTACH", "SELECT_NETWORK", "STATUS"])
+async def test_an_attempt_that_is_cancelled_before_an_answer_leaves_nothing_behind(
+    supplicant: Supplicant, wifi: WpaSupplicantWifi, verb: str
+) -> None:
+    old, asleep = supplicant.add("Old", current=True), supplicant.add("Asleep", enabled=False)
+
+    def cancel(heard: str) -> None:
+        if heard == verb:
+            joining.cancel()
+
+    supplicant.overhear = cancel
+    joining = asyncio.create_task(wifi.join(HOME))
+    await asyncio.wait([joining])
+    assert joining.cancelled()
+    assert (supplicant.current, supplicant.enabled) == (old, {old: True, asleep: False})
+
+
 async def test_a_network_that_is_joined_is_not_touched(supplicant: Supplicant, wifi: WpaSupplicantWifi) -> None:
     number = supplicant.add("Home", current=True, mark=mark_of(HOME))
     supplicant.answers["STATUS"] = f"wpa_state=COMPLETED\nid={number}\n"
