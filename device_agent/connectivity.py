@@ -25,6 +25,9 @@ from onboarding_protocol.members import DeviceState, EndpointResult, EndpointSta
 
 RETRY_FIRST_S = 1.0
 RETRY_MAX_S = 300.0
+_UNFORESEEN = ConnectionStatus(
+    Status.CONFIGURE_FAILURE, members=EndpointStatus(EndpointResult.UNTRIED, "internal-error").to_members()
+)
 _log = logging.getLogger(__name__)
 
 
@@ -58,7 +61,12 @@ class Connectivity:
 
         try:
             while True:
-                reached = await self._attempt(tell)
+                try:
+                    reached = await self._attempt(tell)
+                except Exception:  # noqa: BLE001 - whatever its record holds, the device must stay one that can be reset
+                    _log.exception("connecting failed in a way that nobody has foreseen: please report it")
+                    tell(_UNFORESEEN)
+                    reached = False
                 delay = RETRY_FIRST_S if reached else min(delay * 2, RETRY_MAX_S)
                 await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - spreads a fleet, guards nothing
         finally:

@@ -2,11 +2,14 @@
 
 import json
 import stat
+from contextlib import closing
 
 import pytest
 
-from device_agent.store import read_record
+from device_agent.record import Record, WifiEnterprise, WifiProfile
+from device_agent.store import Store, read_record
 from onboarding_protocol.dpp import (
+    Akm,
     AuthenticationConfirm,
     AuthenticationRequest,
     Capability,
@@ -17,6 +20,8 @@ from onboarding_protocol.dpp import (
 )
 from onboarding_protocol.gatt import WRITE_CHARACTERISTIC_UUID
 from onboarding_protocol.hint import Hint, encode_hint
+from tests.device_agent.certificates import Authority, unreadable
+from tests.device_agent.operator import new_key
 from tests.device_agent.phone import PASSPHRASE, network
 from tests.device_agent.scene import Scene
 from tests.virtual_bluez.conftest import ProgramError
@@ -194,3 +199,17 @@ async def test_commands_run_to_their_end_beside_a_running_agent(scene: Scene) ->
     assert json.loads(printed[-1])["name"] == scene.key.name
     told = await run(scene.folder, [*command, "status", "--json"])
     assert json.loads(told[-1])["running"] is True
+
+
+async def test_an_agent_whose_record_cannot_be_used_starts_tells_it_and_is_reset(scene: Scene) -> None:
+    """What a former version has stored: a certificate whose subject cannot be read."""
+    leaf = unreadable(Authority().certify(new_key().public_key(), "aaaaaaaa"), "aaaaaaaa")
+    enterprise = WifiEnterprise(certificates=(leaf,), key=b"")
+    with closing(Store(scene.folder / "state")) as store:
+        store.save(Record(wifi=(WifiProfile(ssid=b"Corp", akm=Akm.DOT1X, enterprise=enterprise),)))
+    agent = await scene.agent()
+    await agent.wait_event("attempt", wifi="CONFIGURE_FAILURE")
+    assert await scene.ask("reset") == {"reset": True, "resets": 1}
+    assert not agent.ended
+    assert read_record(scene.folder / "state") == Record(resets=1)
+    assert "Traceback" not in scene.log

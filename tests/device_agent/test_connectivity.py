@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import aiomqtt
 import pytest
@@ -14,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from device_agent.connectivity import Connectivity
-from device_agent.record import Record, WifiProfile
+from device_agent.record import Record, WifiEnterprise, WifiProfile
 from device_agent.store import Store
 from device_agent.trust import accept
 from device_agent.wifi.simulated import SimulatedWifi
@@ -27,6 +28,8 @@ from tests.world.process import Process
 from tests.world.world import free_port
 
 HOME = WifiProfile(ssid=b"Home", akm=Akm.PSK, passphrase="correct horse battery")
+CORP = WifiProfile(ssid=b"Corp", akm=Akm.DOT1X)
+LEAF = certificate("station", new_key().public_key(), "Lab", new_key()).public_bytes(Encoding.DER)
 WRONG = replace(HOME, passphrase="wrong horse battery")
 NETWORKS = '[[network]]\nssid = "Home"\npassphrase = "correct horse battery"\njoin_seconds = {seconds}\n'
 PATIENCE_S = 20
@@ -241,6 +244,31 @@ async def test_a_broken_radio_is_a_result_and_tried_again(place: Place, caplog: 
         place.networks.write_text(NETWORKS.format(seconds=0.0))
         await place.contact(EndpointResult.CONNECTED)
     assert "Traceback" not in caplog.text
+
+
+BRICKS: dict[str, dict[str, Any]] = {
+    "an enterprise certificate": {"wifi": replace(CORP, enterprise=WifiEnterprise(certificates=(b"",), key=b""))},
+    "its key": {"wifi": replace(CORP, enterprise=WifiEnterprise(certificates=(LEAF,), key=b"garbage"))},
+    "no certificate": {"ownership": {"certificates": ()}},
+    "the certificate": {"ownership": {"certificates": (b"garbage",)}},
+    "the anchor": {"ownership": {"anchor_name": b"garbage", "anchor_key": b"garbage"}},
+}
+
+
+@pytest.mark.parametrize("brick", BRICKS.values(), ids=BRICKS)
+async def test_whatever_a_record_holds_is_told_and_a_reset_still_happens(place: Place, brick: dict[str, Any]) -> None:
+    place.configure(brick.get("wifi", HOME))
+    held = place.store.record.ownership
+    assert held is not None
+    bent = replace(held, **brick.get("ownership", {}))
+    place.store.update(lambda record: replace(record, ownership=bent))
+    async with place.running() as task:
+        _, contact = await place.told()
+        assert contact is not None
+        assert contact.endpoint is not EndpointResult.CONNECTED
+        assert not task.done()
+    place.store.reset()
+    assert place.store.record == Record(resets=1)
 
 
 async def test_a_certificate_that_cannot_be_written_is_a_result_and_tried_again(place: Place) -> None:

@@ -8,6 +8,7 @@ from device_agent.record import Ownership, Record
 from device_agent.trust import ISSUED_AT_MAX, SEQUENCE_MAX, accept
 from onboarding_protocol.assignment import AssignmentError, Endpoint, jwk_thumbprint, sign_assignment
 from onboarding_protocol.members import Grant
+from tests.device_agent.certificates import unreadable
 from tests.device_agent.operator import DEVICE, ISSUED_AT, NONCE, Operator, certificate, new_key
 
 KEY = new_key().public_key()
@@ -106,6 +107,12 @@ def broken_certificates() -> list[bytes]:
 
 @pytest.mark.parametrize("leaf", broken_certificates(), ids=["empty", "garbage", "cut", "curve", "version"])
 def test_a_certificate_that_cannot_be_read_is_refused(operator: Operator, leaf: bytes) -> None:
+    grant = Grant(sign_assignment(operator.assignment(leaf), operator.key), (leaf,))
+    assert refusal(grant) == "certificate-mismatch"
+
+
+def test_a_certificate_whose_subject_cannot_be_read_is_refused(operator: Operator) -> None:
+    leaf = unreadable(operator.certify(KEY), DEVICE)
     grant = Grant(sign_assignment(operator.assignment(leaf), operator.key), (leaf,))
     assert refusal(grant) == "certificate-mismatch"
 
