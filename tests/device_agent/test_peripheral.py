@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from dbus_fast import Message, Variant
+from dbus_fast import Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 
 from device_agent.config import Config, PeripheralChoice
@@ -251,6 +251,31 @@ async def test_a_bluetoothd_that_is_restarted_is_told_once_and_can_be_used_again
     await device.peripheral.start(NAME)
     await write(await link("phone2"), b"2")
     assert (await device.event(Written)).octets == b"2"
+
+
+async def test_nobody_but_bluetoothd_is_believed(device: Device, world: VirtualBluez, link: Link) -> None:
+    stranger = await MessageBus(bus_address=world.bus_address("device")).connect()
+    bus, adapter_path = "org.freedesktop.DBus", "/org/bluez/hci0"
+    inbox, characteristic = "/onboarding/service/inbox", "org.bluez.GattCharacteristic1"
+    (names,) = (await stranger.call(Message(bus, f"/{bus.replace('.', '/')}", bus, "ListNames"))).body
+    off: list[object] = ["org.bluez.Adapter1", {"Powered": Variant("b", False)}, []]
+    signals: list[tuple[str, str, str, str, list[object]]] = [
+        (adapter_path, f"{bus}.Properties", "PropertiesChanged", "sa{sv}as", off),
+        ("/", f"{bus}.ObjectManager", "InterfacesRemoved", "oas", [adapter_path, ["org.bluez.Adapter1"]]),
+        ("/org/freedesktop/DBus", bus, "NameOwnerChanged", "sss", ["org.bluez", ":1.1", ""]),
+    ]
+    for name in (name for name in names if name.startswith(":") and name != stranger.unique_name):
+        for path, interface, member, signature, body in signals:
+            forged = Message.new_signal(path, interface, member, signature, body)
+            forged.destination = name
+            await stranger.send(forged)
+        wrote = [b"forged", {"device": Variant("o", PHONE)}]
+        reply = await stranger.call(Message(name, inbox, characteristic, "WriteValue", signature="aya{sv}", body=wrote))
+        assert reply.message_type is MessageType.ERROR
+    stranger.disconnect()
+    await write(await link("phone"), b"real")
+    assert (await device.event(Written)).octets == b"real"
+    assert not device.told(BluetoothGone)
 
 
 async def test_a_missing_adapter_is_named_with_those_there_are(
