@@ -92,7 +92,8 @@ class Agent:
     async def _meet(self, event: AgentEvent, now: float) -> None:
         match event:
             case Written(peer, mtu, octets):
-                await self._carry_out(self._phones.written(peer, mtu, octets, now))
+                await self._air.looked()  # what is heard goes to the phone with the first answer after its proof
+                await self._carry_out(self._phones.written(peer, mtu, octets, self._now()))
             case PeerCame(peer):
                 self._phones.linked(peer, now)
             case PeerGone(peer):
@@ -202,7 +203,7 @@ class Agent:
     async def _open(self, seconds: float) -> None:
         if self._provisioning.window is None:
             await self._take_away()
-            await self._air.look()
+            self._air.look()
             await self._peripheral.start(self._key.name)
             self._air.offer(self._store.bootstrapping_key, self._store.record.clock_floor)
         self._provisioning.opened(self._now(), seconds)

@@ -1,11 +1,13 @@
 """The agent as a process, on a simulated radio, towards an unmodified bleak central in another one."""
 
+import asyncio
 import json
 import stat
 from contextlib import closing
 
 import pytest
 
+from device_agent.air import LOOK_S
 from device_agent.record import Record, WifiEnterprise, WifiProfile
 from device_agent.store import Store, read_record
 from onboarding_protocol.dpp import (
@@ -13,6 +15,7 @@ from onboarding_protocol.dpp import (
     AuthenticationConfirm,
     AuthenticationRequest,
     Capability,
+    ConfigurationRequest,
     ConfigurationResponse,
     Connection,
     ConnectionStatusResult,
@@ -20,10 +23,11 @@ from onboarding_protocol.dpp import (
 )
 from onboarding_protocol.gatt import WRITE_CHARACTERISTIC_UUID
 from onboarding_protocol.hint import Hint, encode_hint
+from onboarding_protocol.members import DeviceStatement
 from tests.device_agent.certificates import Authority, unreadable
 from tests.device_agent.operator import new_key
 from tests.device_agent.phone import PASSPHRASE, network
-from tests.device_agent.scene import Scene
+from tests.device_agent.scene import NETWORKS, Scene
 from tests.virtual_bluez.conftest import ProgramError
 from tests.world.process import Process
 from tests.world.world import BIN, Command, run
@@ -102,6 +106,29 @@ async def test_a_window_after_one_failure_still_says_that_its_time_was_over(scen
     await phone.write(b"\0\0\0\1\1" * 7)
     await agent.wait_event("exchange-failed")
     assert (await agent.wait_event("window", open=False))["why"] == "it was open long enough"
+
+
+async def test_a_press_advertises_at_once_and_does_not_wait_for_the_scan(scene: Scene) -> None:
+    (scene.folder / "networks.toml").write_text("scan_seconds = 3600\n")
+    agent = await scene.agent()
+    asking = asyncio.create_task(scene.ask("open"))
+    async with asyncio.timeout(LOOK_S * 0.9):
+        await agent.wait_event("window", open=True)
+        await asking
+
+
+async def test_a_phone_that_is_faster_than_the_scan_hears_its_networks(scene: Scene) -> None:
+    (scene.folder / "networks.toml").write_text(f"scan_seconds = 3\n{NETWORKS}")
+    await scene.agent()
+    phone = await scene.phone()
+    await scene.ask("open")
+    await phone.connect()
+    await phone.tell(AuthenticationRequest())
+    asked = await phone.tell(AuthenticationConfirm())
+    assert isinstance(asked, ConfigurationRequest)
+    statement = DeviceStatement.from_members(asked.request.members)
+    assert statement is not None
+    assert [network.ssid for network in statement.networks] == [b"Home"]
 
 
 async def test_five_failures_close_the_window_and_the_sixth_try_does_not_begin(scene: Scene) -> None:
