@@ -268,7 +268,7 @@ async def test_whatever_a_record_holds_is_told_and_a_reset_still_happens(place: 
         assert contact.endpoint is not EndpointResult.CONNECTED
         assert not task.done()
     place.store.reset()
-    assert place.store.record == Record(resets=1)
+    assert place.store.record == Record(resets=1, wifi_to_forget=True)
 
 
 async def test_a_certificate_that_cannot_be_written_is_a_result_and_tried_again(place: Place) -> None:
