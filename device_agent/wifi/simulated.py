@@ -53,7 +53,13 @@ class SimulatedWifi:
         heard = (HeardNetwork(ap.ssid.encode(), ap.rssi, ap.akm) for ap in self._access_points())
         return tuple(sorted(heard, key=lambda network: -network.rssi))
 
-    async def join(self, profile: WifiProfile, identity: StationIdentity | None = None) -> JoinResult:  # noqa: ARG002
+    async def join(
+        self,
+        profile: WifiProfile,
+        identity: StationIdentity | None = None,  # noqa: ARG002
+        *,
+        gently: bool = False,  # noqa: ARG002
+    ) -> JoinResult:
         """Try the access point of that name."""
         found = [ap for ap in self._access_points() if ap.ssid.encode() == profile.ssid]
         if not found or profile.akm is Akm.DPP:  # none of them takes a Connector, so none is what was looked for
@@ -62,6 +68,10 @@ class SimulatedWifi:
         await asyncio.sleep(access_point.join_seconds)  # the simulated radio's own time
         accepted = hmac.compare_digest(_secret_of(profile), _secret_of_access_point(access_point, profile))
         return JoinResult(Status.OK if accepted else Status.AUTH_FAILURE, access_point.channel)
+
+    def online(self) -> bool:
+        """Tell that nothing but its networks leads anywhere."""
+        return False
 
     async def forget(self) -> None:
         """Do nothing: it keeps no network."""

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from device_agent.errors import WifiError
 from device_agent.record import WifiProfile
-from device_agent.wifi import JoinResult, StationIdentity
-from device_agent.wifi.address import Address, addresses, wait_for_address
+from device_agent.wifi import ELSEWHERE, JoinResult, StationIdentity
+from device_agent.wifi.address import Address, addresses, has_address, wait_for_address
 from device_agent.wifi.afterwards import see_through
 from device_agent.wifi.heard import channel_list, read_stations, strongest_of_each
 from device_agent.wifi.wpa_attempt import Attempt
@@ -27,6 +27,7 @@ from onboarding_protocol.members import HeardNetwork
 SCAN_S = 20.0
 _BSS_FIELDS = 0x1 | 0x4 | 0x80 | 0x200 | 0x800 | 0x1000 | 0x20000
 """id, frequency, level, age, flags, SSID, and a line between stations."""
+_NONE_WILL_BE_JOINED = {"CTRL-EVENT-NETWORK-NOT-FOUND", "CTRL-EVENT-SSID-TEMP-DISABLED"}
 _BSS_PAGES_MAX = 32
 """A reply holds some dozens of stations."""
 AddressWait = Callable[[str, frozenset[Address], float], Awaitable[bool]]
@@ -61,10 +62,17 @@ def control_of(directory: Path, interface: str | None) -> WpaControl:
 class WpaSupplicantWifi:
     """The station that one wpa_supplicant drives."""
 
-    def __init__(self, control: WpaControl, patience: Patience, wait: AddressWait = wait_for_address) -> None:
+    def __init__(
+        self,
+        control: WpaControl,
+        patience: Patience,
+        wait: AddressWait = wait_for_address,
+        online: Callable[[], bool] = has_address,
+    ) -> None:
         self._control = control
         self._patience = patience
         self._wait = wait
+        self._online = online
         self._turn = asyncio.Lock()
 
     async def scan(self) -> tuple[HeardNetwork, ...]:
@@ -73,13 +81,18 @@ class WpaSupplicantWifi:
             await self._fresh_scan(events)
             return strongest_of_each(network for network, _ in await self._stations())
 
-    async def join(self, profile: WifiProfile, identity: StationIdentity | None = None) -> JoinResult:
+    async def join(
+        self, profile: WifiProfile, identity: StationIdentity | None = None, *, gently: bool = False
+    ) -> JoinResult:
         """Join and stay joined; a network that does not let us in leaves everything as it was."""
         async with self._turn:
             known = read_networks(await self._control.command("LIST_NETWORKS"))
             number = await self._made_from(profile, known)
             if number is not None and await self._is_joined(number):
                 return await self._addressed(_NOTHING_BEFORE)
+            others = any(network.enabled for network in known if network.number != number)
+            if gently and others and await self._is_elsewhere():
+                return JoinResult(Status.CONFIGURE_FAILURE, reason=ELSEWHERE)
             added = number is None
             if number is None:
                 seen = any(network.ssid == profile.ssid for network, _ in await self._stations())
@@ -94,6 +107,10 @@ class WpaSupplicantWifi:
                 return result
             await see_through(self._put_back(known, number if added else None))
             return await self._with_channels(result, profile.ssid)
+
+    def online(self) -> bool:
+        """Whether the device has an address, in whatever network."""
+        return self._online()
 
     async def forget(self) -> None:
         """Leave and remove every network that the agent has made, and have the rest saved."""
@@ -184,8 +201,23 @@ class WpaSupplicantWifi:
         return (await self._control.command(f"GET_NETWORK {number} id_str")).strip('"')
 
     async def _is_joined(self, number: int) -> bool:
+        return await self._joined() == str(number)
+
+    async def _joined(self) -> str | None:
         status = dict(line.partition("=")[::2] for line in (await self._control.command("STATUS")).split("\n"))
-        return status.get("wpa_state") == "COMPLETED" and status.get("id") == str(number)
+        return status.get("id") if status.get("wpa_state") == "COMPLETED" else None
+
+    async def _is_elsewhere(self) -> bool:
+        """Whether another network works; one that is about to be joined is waited for."""
+        async with self._control.events() as events:
+            try:
+                async with asyncio.timeout(self._patience.join):
+                    while await self._joined() is None:
+                        if (await events.next()).name in _NONE_WILL_BE_JOINED:
+                            return False
+            except TimeoutError:
+                return False
+        return await self._wait(self._control.interface, _NOTHING_BEFORE, self._patience.address)
 
     async def _fresh_scan(self, events: WpaEvents) -> None:
         reply = await self._control.command("SCAN")
