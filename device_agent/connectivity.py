@@ -19,7 +19,7 @@ from device_agent.record import Ownership, Record, WifiProfile
 from device_agent.renewal import Renewal, Told
 from device_agent.station import station_identity
 from device_agent.store import Store
-from device_agent.wifi import JoinResult, Wifi
+from device_agent.wifi import ELSEWHERE, JoinResult, Wifi
 from onboarding_protocol.dpp import ConnectionStatus, Status
 from onboarding_protocol.members import DeviceState, EndpointResult, EndpointStatus
 
@@ -28,6 +28,10 @@ RETRY_MAX_S = 300.0
 _UNFORESEEN = ConnectionStatus(
     Status.CONFIGURE_FAILURE, members=EndpointStatus(EndpointResult.UNTRIED, "internal-error").to_members()
 )
+AGAIN_S = 3600.0
+"""How long a network that was not there leaves another one alone that works."""
+_REFUSALS = {Status.AUTH_FAILURE, Status.INVALID_CONNECTOR, Status.NO_MATCH}
+"""They will be the same until somebody configures the device anew."""
 _log = logging.getLogger(__name__)
 
 
@@ -41,6 +45,8 @@ class Connectivity:
         self._told = told
         self._renewal: Renewal | None = None
         self._trouble: str | None = None
+        self._failed: dict[WifiProfile, tuple[Status, float]] = {}
+        """How the networks of this configuration were last found, and when."""
         self.endpoint = EndpointStatus(EndpointResult.UNTRIED)
 
     async def run(self, on_first: Callable[[ConnectionStatus], None]) -> None:
@@ -50,6 +56,7 @@ class Connectivity:
         """
         if not await self._forgotten():
             return
+        self._failed = {}
         delay = RETRY_FIRST_S
         first = True
 
@@ -102,7 +109,8 @@ class Connectivity:
             tell(_status(profile, joined, EndpointStatus(EndpointResult.UNTRIED, joined.reason)))
             if joined.status is Status.OK:
                 await asyncio.Event().wait()  # joined, and there is no endpoint to connect to
-            return False
+            if ownership is None or not self._online():
+                return False
         contacted = False
 
         def on_contact(held: Ownership, status: EndpointStatus) -> None:
@@ -151,11 +159,24 @@ class Connectivity:
         return profiles[0], newest
 
     async def _try(self, profile: WifiProfile) -> JoinResult:
+        now = asyncio.get_running_loop().time()
+        status, since = self._failed.get(profile, (Status.OK, now))
+        gently = status in _REFUSALS or (status is not Status.OK and now - since < AGAIN_S)
         try:
-            return await self._wifi.join(profile, station_identity(self._store, profile))
+            result = await self._wifi.join(profile, station_identity(self._store, profile), gently=gently)
         except AgentError as error:
             _log.error("Wi-Fi failed: %s. %s", error, error.remedy)
-            return JoinResult(Status.CONFIGURE_FAILURE)
+            result = JoinResult(Status.CONFIGURE_FAILURE)
+        if result.reason != ELSEWHERE:
+            self._failed[profile] = result.status, now
+        return result
+
+    def _online(self) -> bool:
+        try:
+            return self._wifi.online()
+        except AgentError as error:
+            _log.error("%s. %s", error, error.remedy)
+            return False
 
     def _keep(self, profiles: tuple[WifiProfile, ...], worked: WifiProfile) -> None:
         self._note(lambda record: replace(record, wifi=(worked,)) if record.wifi == profiles else record)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from device_agent.errors import WifiError
 from device_agent.record import WifiProfile
-from device_agent.wifi import JoinResult, StationIdentity
+from device_agent.wifi import ELSEWHERE, JoinResult, StationIdentity
+from device_agent.wifi.address import has_address
 from device_agent.wifi.afterwards import see_through
 from device_agent.wifi.heard import channel_list, strongest_of_each
 from device_agent.wifi.nm_facts import failure, mark_in, read_access_point, settings_of
@@ -66,7 +67,9 @@ class NetworkManagerWifi:
             await self._fresh_scan(bus, station)
             return strongest_of_each(network for network, _ in await self._stations(bus, station))
 
-    async def join(self, profile: WifiProfile, identity: StationIdentity | None = None) -> JoinResult:
+    async def join(
+        self, profile: WifiProfile, identity: StationIdentity | None = None, *, gently: bool = False
+    ) -> JoinResult:
         """Join and stay joined; a network that does not let us in leaves everything as it was."""
         async with self._turn, SystemBus.to(SERVICE) as bus:
             station = await self._station(bus)
@@ -74,6 +77,8 @@ class NetworkManagerWifi:
             made = await self._made_from(bus, profile)
             if made is not None and before == (made, _ACTIVATED):
                 return JoinResult(Status.OK)
+            if gently and before[0] != made and await self._is_elsewhere(bus, station):
+                return JoinResult(Status.CONFIGURE_FAILURE, reason=ELSEWHERE)
             seen = await self._heard_at(bus, station, profile.ssid)
             heard = seen or await self._probe(bus, station, profile.ssid)
             if not heard:
@@ -96,6 +101,10 @@ class NetworkManagerWifi:
             if result.status is Status.NO_AP and profile.akm is Akm.SAE:
                 return JoinResult(Status.AUTH_FAILURE, channel_list(heard))  # what it calls a wrong SAE password
             return JoinResult(result.status, channel_list(heard), result.reason)
+
+    def online(self) -> bool:
+        """Whether the device has an address, in whatever network."""
+        return has_address()
 
     async def forget(self) -> None:
         """Remove every connection that the agent has made, which leaves its network."""
@@ -127,6 +136,12 @@ class NetworkManagerWifi:
                 return await self._verdict(bus, station, active)
         except TimeoutError:
             return JoinResult(Status.CONFIGURE_FAILURE, reason="timed-out")
+
+    async def _is_elsewhere(self, bus: SystemBus, station: _Station) -> bool:
+        """Whether a network is joined; one that is about to be is waited for."""
+        await bus.listen()
+        active = str(await bus.property(station.path, _DEVICE, "ActiveConnection"))
+        return active != _NOTHING and (await self._outcome(bus, station, active)).status is Status.OK
 
     async def _verdict(self, bus: SystemBus, station: _Station, active: str) -> JoinResult:
         if await self._state_of(bus, active) == _ACTIVATED:

@@ -64,7 +64,13 @@ class SimulatedWifi:
         heard = (HeardNetwork(ap.ssid.encode(), ap.rssi, ap.akm) for ap in there.network)
         return tuple(sorted(heard, key=lambda network: -network.rssi))
 
-    async def join(self, profile: WifiProfile, identity: StationIdentity | None = None) -> JoinResult:  # noqa: ARG002
+    async def join(
+        self,
+        profile: WifiProfile,
+        identity: StationIdentity | None = None,  # noqa: ARG002
+        *,
+        gently: bool = False,  # noqa: ARG002
+    ) -> JoinResult:
         """Try the access point of that name."""
         found = [ap for ap in self._read().network if ap.ssid.encode() == profile.ssid]
         if not found or profile.akm is Akm.DPP:  # none of them takes a Connector, so none is what was looked for
@@ -73,6 +79,10 @@ class SimulatedWifi:
         await asyncio.sleep(access_point.join_seconds)
         accepted = hmac.compare_digest(_secret_of(profile), _secret_of_access_point(access_point, profile))
         return JoinResult(Status.OK if accepted else Status.AUTH_FAILURE, access_point.channel)
+
+    def online(self) -> bool:
+        """Tell that nothing but its networks leads anywhere."""
+        return False
 
     async def forget(self) -> None:
         """Do nothing: it keeps no network."""

@@ -18,6 +18,7 @@ from device_agent.connectivity import Connectivity
 from device_agent.record import Record, WifiEnterprise, WifiProfile
 from device_agent.store import Store
 from device_agent.trust import accept
+from device_agent.wifi import Wifi
 from device_agent.wifi.simulated import SimulatedWifi
 from onboarding_protocol.assignment import Endpoint, TrustAnchor, event_topic
 from onboarding_protocol.dpp import Akm, ConnectionStatus, Status
@@ -39,7 +40,7 @@ PAHO_FORGETS_A_SOCKET = pytest.mark.filterwarnings("ignore:Exception ignored in.
 class Place:
     """A device among one network and one broker."""
 
-    def __init__(self, folder: Path, store: Store) -> None:
+    def __init__(self, folder: Path, store: Store, wifi: Wifi | None = None) -> None:
         self.folder = folder
         self.store = store
         self.files = BrokerFiles(folder / "broker", free_port())
@@ -48,7 +49,7 @@ class Place:
         self.networks.write_text(NETWORKS.format(seconds=0.0))
         self.events: list[tuple[str, dict[str, object]]] = []
         self.changes: asyncio.Queue[EndpointStatus] = asyncio.Queue()
-        self.connectivity = Connectivity(store, SimulatedWifi(self.networks), self._changed, self._told)
+        self.connectivity = Connectivity(store, wifi or SimulatedWifi(self.networks), self._changed, self._told)
         self.first: asyncio.Future[ConnectionStatus] = asyncio.get_running_loop().create_future()
 
     @property

@@ -35,6 +35,8 @@ class Manager:
         self.activated: list[str] = []
         self.scans: list[dict[str, Variant]] = []
         self.refused: set[str] = set()
+        self.client = ""
+        """Who asked last."""
         self.silent: set[str] = set()
         """Calls that are carried out and not answered, until `speak`."""
         self.read_only = False
@@ -81,6 +83,7 @@ class Manager:
     def _serve(self, message: Message) -> Message | bool | None:
         if message.message_type is not MessageType.METHOD_CALL or message.destination != SERVICE:
             return None
+        self.client = message.sender or ""
         if message.member in self.refused:
             return Message.new_error(message, f"{SERVICE}.Refused", "secret words")
         try:

@@ -29,7 +29,7 @@ class Supplicant:
         self.networks: dict[int, dict[str, str]] = {}
         self.enabled: dict[int, bool] = {}
         self.current: int | None = None
-        self.globals = {"update_config": "1"}
+        self.globals = {"update_config": "1", "dpp_config_processing": "0"}
         self.commands: list[str] = []
         self.saved = 0
         self.on_chirp: list[str] = []
@@ -123,6 +123,8 @@ class Supplicant:
                 return "Mode[G] Channels:\n 1 = 2412 MHz\n 6 = 2437 MHz (NO_IR)\n"
             case "GET" if rest in self.globals:
                 return self.globals[rest]
+            case "SET":
+                self.globals[words[0]] = words[1]
             case "SAVE_CONFIG":
                 self.saved += 1
             case "DPP_BOOTSTRAP_GEN":
@@ -130,7 +132,7 @@ class Supplicant:
                 return f"{len(self.keys)}\n"
             case "DPP_BOOTSTRAP_REMOVE":
                 self.keys.remove(self.keys[int(rest) - 1])
-            case "SCAN" | "SET" | "REASSOCIATE" | "DPP_LISTEN" | "DPP_CHIRP" | "DPP_STOP_LISTEN" | "DPP_STOP_CHIRP":
+            case "SCAN" | "REASSOCIATE" | "DPP_LISTEN" | "DPP_CHIRP" | "DPP_STOP_LISTEN" | "DPP_STOP_CHIRP":
                 pass
             case _:
                 return "UNKNOWN COMMAND\n"

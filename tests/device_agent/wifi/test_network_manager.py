@@ -3,17 +3,18 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from dbus_fast import Variant
+from dbus_fast import Message, MessageType, Variant
+from dbus_fast.aio import MessageBus
 
 from device_agent.config import WifiConfig
 from device_agent.errors import WifiError
 from device_agent.record import WifiProfile
 from device_agent.wifi import JoinResult, open_wifi
 from device_agent.wifi.chosen import ChosenWifi
-from device_agent.wifi.network_manager import NetworkManagerWifi
+from device_agent.wifi.network_manager import SERVICE, NetworkManagerWifi
 from device_agent.wifi.wpa_supplicant import Patience
 from onboarding_protocol.dpp import Akm, Status
-from tests.device_agent.wifi.manager import Manager
+from tests.device_agent.wifi.manager import ACTIVATED, Manager
 from tests.device_agent.wifi.supplicant import Supplicant
 from virtual_bluez.message_bus import PrivateBus
 
@@ -131,6 +132,21 @@ async def test_a_cancelled_attempt_ends_also_where_the_bus_has_gone(
         assert await cancelled(joining)
 
 
+async def test_a_strangers_word_is_not_networkmanagers(manager: Manager, bus: str) -> None:
+    wifi = NetworkManagerWifi(None, Patience(join=0.5, address=0.5))
+    manager.undecided = True
+    joining = asyncio.create_task(wifi.join(HOME))
+    await manager.watched.wait()
+    stranger = await MessageBus(bus_address=bus).connect()
+    forged = Message(
+        message_type=MessageType.SIGNAL, destination=manager.client, path=manager.active, member="StateChanged",
+        interface=f"{SERVICE}.Connection.Active", signature="uu", body=[ACTIVATED, 0],
+    )  # fmt: skip
+    await stranger.send(forged)
+    assert (await joining).reason == "timed-out"
+    stranger.disconnect()
+
+
 async def test_on_a_disk_that_cannot_be_written_a_network_that_took_us_is_kept_in_memory(
     manager: Manager, wifi: NetworkManagerWifi
 ) -> None:
@@ -182,10 +198,11 @@ async def test_without_the_service_the_remedy_says_where_to_look(bus: str, wifi:
     assert "nmcli" in missing.value.remedy
 
 
+@pytest.mark.parametrize("address", ["unix:path=/nowhere/at/all", "garbage", "unix:", ""])
 async def test_without_a_bus_there_is_an_error_and_not_a_traceback(
-    wifi: NetworkManagerWifi, monkeypatch: pytest.MonkeyPatch
+    wifi: NetworkManagerWifi, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
-    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere/at/all")
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", address)
     with pytest.raises(WifiError, match="bus"):
         await wifi.scan()
 
