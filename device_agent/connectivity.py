@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import partial
 
 from device_agent import endpoint
+from device_agent.cancellation import heed_cancellation
 from device_agent.errors import AgentError
 from device_agent.record import Ownership, Record, WifiProfile
 from device_agent.renewal import Renewal, Told
@@ -60,6 +61,7 @@ class Connectivity:
                     _log.exception("connecting failed in a way that nobody has foreseen: please report it")
                     tell(_UNFORESEEN)
                     reached = False
+                heed_cancellation()
                 delay = RETRY_FIRST_S if reached else min(delay * 2, RETRY_MAX_S)
                 await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - spreads a fleet, guards nothing
         finally:
@@ -126,10 +128,12 @@ class Connectivity:
 
     async def _try(self, profile: WifiProfile) -> JoinResult:
         try:
-            return await self._wifi.join(profile, station_identity(self._store, profile))
+            joined = await self._wifi.join(profile, station_identity(self._store, profile))
         except AgentError as error:
             _log.error("Wi-Fi failed: %s. %s", error, error.remedy)
-            return JoinResult(Status.CONFIGURE_FAILURE)
+            joined = JoinResult(Status.CONFIGURE_FAILURE)
+        heed_cancellation()
+        return joined
 
     def _keep(self, profiles: tuple[WifiProfile, ...], worked: WifiProfile) -> None:
         self._note(lambda record: replace(record, wifi=(worked,)) if record.wifi == profiles else record)
