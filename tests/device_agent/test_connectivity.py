@@ -347,6 +347,20 @@ async def test_a_cancellation_in_the_very_turn_of_a_refusal_is_not_lost(place: P
     assert done
 
 
+async def test_a_key_that_is_not_the_certificates_is_not_the_endpoints_refusal(
+    place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    place.configure(HOME)
+    held = place.store.record.ownership
+    assert held is not None
+    foreign = replace(held, certificates=(place.operator.certify(new_key().public_key()),))
+    place.store.update(lambda record: replace(record, ownership=foreign))
+    async with place.broker(), place.running():
+        _, contact = await place.told()
+    assert contact == EndpointStatus(EndpointResult.UNTRIED, "internal-error")
+    assert "device-agent reset --yes" in caplog.text
+
+
 async def test_a_certificate_that_cannot_be_written_is_a_result_and_tried_again(place: Place) -> None:
     place.configure(HOME)
     folder, aside = place.folder / "state", place.folder / "aside"
