@@ -12,6 +12,7 @@ from functools import partial
 
 from device_agent import clock, control
 from device_agent.air import Air
+from device_agent.cancellation import end
 from device_agent.config import WINDOW_SECONDS_MAX, Config
 from device_agent.connectivity import Connectivity
 from device_agent.enrollee import Begun, Configured, Enrollee, Failed, Outcome, Say
@@ -185,7 +186,7 @@ class Agent:
         def on_first(status: ConnectionStatus) -> None:
             self._events.put_nowait(Attempted(number, status))
 
-        self._connecting = asyncio.create_task(self._connectivity.run(on_first))
+        self._connecting = asyncio.create_task(self._connectivity.run(on_first), name="connecting")
         self._connecting.add_done_callback(self._connecting_ended)
 
     def _connecting_ended(self, task: asyncio.Task[None]) -> None:
@@ -197,8 +198,7 @@ class Agent:
         self._provisioning.attempted()
         task, self._connecting = self._connecting, None
         if task is not None:
-            task.cancel()
-            await asyncio.wait([task])
+            await end(task)
 
     async def _open(self, seconds: float) -> None:
         if self._provisioning.window is None:

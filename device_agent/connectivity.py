@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import partial
 
 from device_agent import endpoint
+from device_agent.cancellation import heed_cancellation
 from device_agent.errors import AgentError
 from device_agent.forgetting import forget_wifi
 from device_agent.record import Ownership, Record, WifiProfile
@@ -74,6 +75,7 @@ class Connectivity:
                     _log.exception("connecting failed in a way that nobody has foreseen: please report it")
                     tell(_UNFORESEEN)
                     reached = False
+                heed_cancellation()
                 delay = RETRY_FIRST_S if reached else min(delay * 2, RETRY_MAX_S)
                 await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - spreads a fleet, guards nothing
         finally:
@@ -167,6 +169,7 @@ class Connectivity:
         except AgentError as error:
             _log.error("Wi-Fi failed: %s. %s", error, error.remedy)
             result = JoinResult(Status.CONFIGURE_FAILURE)
+        heed_cancellation()
         if result.reason != ELSEWHERE:
             self._failed[profile] = result.status, now
         return result

@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import socket
 import ssl
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import replace
@@ -15,10 +17,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from device_agent.connectivity import Connectivity
+from device_agent.errors import WifiError
 from device_agent.record import Record, WifiEnterprise, WifiProfile
 from device_agent.store import Store
 from device_agent.trust import accept
-from device_agent.wifi import Wifi
+from device_agent.wifi import JoinResult, StationIdentity, Wifi
 from device_agent.wifi.simulated import SimulatedWifi
 from onboarding_protocol.assignment import Endpoint, TrustAnchor, event_topic
 from onboarding_protocol.dpp import Akm, ConnectionStatus, Status
@@ -111,6 +114,29 @@ class Place:
         async with asyncio.timeout(PATIENCE_S):
             while (await self.changes.get()).endpoint is not wanted:
                 pass
+
+
+class EndingBroker:
+    """Takes one connection as far as its CONNECT, and then ends it."""
+
+    def __init__(self, files: BrokerFiles) -> None:
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(files.folder / "broker.pem", files.folder / "broker.key")
+        self._listener = socket.create_server(("127.0.0.1", files.port))
+        self.asked, self._refuse, self._refused = threading.Event(), threading.Event(), threading.Event()
+
+    def serve_one(self) -> None:
+        with self._listener, self._listener.accept()[0] as plain:
+            with self._context.wrap_socket(plain, server_side=True) as link:
+                link.recv(1024)
+                self.asked.set()
+                self._refuse.wait(PATIENCE_S)
+            self._refused.set()
+
+    def refuse(self) -> None:
+        """End the connection; it has ended when this returns."""
+        self._refuse.set()
+        self._refused.wait(PATIENCE_S)
 
 
 @pytest.fixture
@@ -270,6 +296,69 @@ async def test_whatever_a_record_holds_is_told_and_a_reset_still_happens(place: 
         assert not task.done()
     place.store.reset()
     assert place.store.record == Record(resets=1, wifi_to_forget=True)
+
+
+class LosingWifi(SimulatedWifi):
+    """Loses the first cancellation while it cleans up, as a Wi-Fi program that is gone makes it."""
+
+    def __init__(self, networks: Path) -> None:
+        super().__init__(networks)
+        self.joining = asyncio.Event()
+        self._lost = False
+
+    async def join(
+        self, profile: WifiProfile, identity: StationIdentity | None = None, *, gently: bool = False
+    ) -> JoinResult:
+        self.joining.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError as error:
+            if not self._lost:
+                self._lost = True
+                raise WifiError("the clean-up failed", "Start the Wi-Fi program.") from error
+            raise
+        return await super().join(profile, identity, gently=gently)
+
+
+@pytest.mark.parametrize("wifi", [(HOME,), (WRONG, HOME)], ids=["one network", "two"])
+async def test_a_cancellation_that_the_wifi_program_loses_ends_the_attempt(
+    place: Place, wifi: tuple[WifiProfile, ...]
+) -> None:
+    place.configure(*wifi)
+    losing = LosingWifi(place.networks)
+    place.connectivity = Connectivity(place.store, losing, place._changed, place._told)
+    async with place.running() as task:
+        await losing.joining.wait()
+        task.cancel()
+        done, _ = await asyncio.wait([task], timeout=PATIENCE_S)
+    assert done
+    assert not place.first.done()
+
+
+async def test_a_cancellation_in_the_very_turn_of_a_refusal_is_not_lost(place: Place) -> None:
+    place.configure(HOME)
+    broker = EndingBroker(place.files)
+    threading.Thread(target=broker.serve_one, daemon=True).start()
+    async with place.running() as task:
+        await asyncio.to_thread(broker.asked.wait, PATIENCE_S)
+        broker.refuse()  # while the loop stands still: the refusal and the cancellation are met in one turn
+        asyncio.get_running_loop().call_soon(task.cancel)
+        done, _ = await asyncio.wait([task], timeout=PATIENCE_S)
+    assert done
+
+
+async def test_a_key_that_is_not_the_certificates_is_not_the_endpoints_refusal(
+    place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    place.configure(HOME)
+    held = place.store.record.ownership
+    assert held is not None
+    foreign = replace(held, certificates=(place.operator.certify(new_key().public_key()),))
+    place.store.update(lambda record: replace(record, ownership=foreign))
+    async with place.broker(), place.running():
+        _, contact = await place.told()
+    assert contact == EndpointStatus(EndpointResult.UNTRIED, "internal-error")
+    assert "device-agent reset --yes" in caplog.text
 
 
 async def test_a_certificate_that_cannot_be_written_is_a_result_and_tried_again(place: Place) -> None:

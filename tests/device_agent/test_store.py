@@ -185,6 +185,27 @@ def test_a_spoilt_label_key_is_never_replaced(open_store: Open, folder: Path, co
     assert (folder / "bootstrapping.pem").read_bytes() == content
 
 
+def test_a_label_key_that_is_lost_beside_the_devices_own_is_told(open_store: Open, folder: Path) -> None:
+    open_store().close()
+    (folder / "bootstrapping.pem").unlink()
+    with pytest.raises(StateError, match="the label's key is missing") as refused:
+        Store(folder)
+    assert "the printed one is worthless" in refused.value.remedy
+    assert names(folder) == {"operational-0.pem"}
+
+
+def test_a_record_of_another_generation_costs_no_key(open_store: Open, folder: Path) -> None:
+    store = open_store()
+    store.save(Record())
+    old = (folder / "record.json").read_bytes()
+    store.reset()
+    store.close()
+    (folder / "record.json").write_bytes(old)
+    with pytest.raises(StateError, match="operational-0 is missing"):
+        Store(folder)
+    assert names(folder) == {"bootstrapping.pem", "operational-1.pem", "record.json"}
+
+
 def test_a_reset_forgets_all_but_the_label(open_store: Open, folder: Path, operator: Operator) -> None:
     store = open_store()
     own(store, operator)
