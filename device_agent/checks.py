@@ -23,7 +23,7 @@ def _missing(config: Config) -> Iterator[tuple[str, str, str]]:
         yield "wifi", str(error), error.remedy
     try:
         if config.led is not None:
-            Led(LEDS / config.led)
+            Led(LEDS / config.led).check()
     except AgentError as error:
         yield "led", str(error), error.remedy
     button = config.button.input
