@@ -11,6 +11,7 @@ names the version it expects (the second of two waits, finds another version and
 Nobody waits for ever: not for a connection, the turn, a lock, or what a search reads. Who waited too long is told so.
 """
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -52,6 +53,8 @@ _READERS = 32
 
 _engine = partial(create_engine, hide_parameters=True)
 """No error names the values of a statement: one that nobody foresaw is logged as it is."""
+_as_it_reads = partial(json.dumps, ensure_ascii=False)
+"""SQLite compares the names of members as they are written (`storage/searching.py`)."""
 
 
 class Database:
@@ -70,8 +73,9 @@ class Database:
             if not address.database or address.database == ":memory:":
                 raise DatabaseUnusableError("SQLite in memory cannot be shared by several connections")
             path = Path(address.database)
-            self._readers = _engine(address, isolation_level="AUTOCOMMIT", pool_size=_READERS, max_overflow=-1)
-            self._writer = _engine(address, pool_size=1, max_overflow=0, pool_timeout=patience_s)
+            engine = partial(_engine, address, json_serializer=_as_it_reads)
+            self._readers = engine(isolation_level="AUTOCOMMIT", pool_size=_READERS, max_overflow=-1)
+            self._writer = engine(pool_size=1, max_overflow=0, pool_timeout=patience_s)
             self._turn = Turn(path.with_name(path.name + "-turn"), patience_s)
             event.listen(self._readers, "connect", partial(_prepare_reader, patience_s))
             event.listen(self._writer, "connect", partial(_prepare_writer, patience_s))

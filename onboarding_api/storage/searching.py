@@ -5,6 +5,7 @@ must match, also on one member; what has no such member is found by no filter an
 `enabled` is enabled, because that is what it means.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -153,4 +154,5 @@ def _at(searched: Searched, pointer: Pointer) -> Anything:
 
 
 def _path(pointer: Pointer) -> str:
-    return "$" + "".join(f'."{segment}"' for segment in pointer)
+    """Return the pointer in SQLite's words: each name as it is written in a document, escapes included."""
+    return "$" + "".join(f".{json.dumps(segment, ensure_ascii=False)}" for segment in pointer)

@@ -237,3 +237,19 @@ def test_an_odd_pointer_is_refused_or_finds_nothing(root: Manager, pointer: str,
     for path in ("/v1/devices/acme", "/v1/tenants"):
         answer = root.send("GET", f"{path}?{urlencode({parameter: json.dumps(wanted)})}")
         assert answer.status_code in (200, 400, 404), answer.text
+
+
+ODD_NAMES = ["straße", "b\\s", "日本", "a b", "tab\t", "\x7f", "a.b", "[0]", "$", "'", "\\u00e9", "🜁", "", "\u2028"]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_members_of_any_name_are_found_and_sorted_by(root: Manager, name: str) -> None:
+    for device, value in [("x1", "b"), ("x2", "c"), ("x3", "a")]:
+        root.create(f"/v1/devices/globex/{device}", {"ext": {name: value, "in": {name: {"n": value}}}})
+    root.create("/v1/tenants/zz", {"ext": {name: "a"}})
+    for pointer in (f"/ext/{name}", f"/ext/in/{name}/n"):
+        assert ids(root.search("/v1/devices/globex", [eq(pointer, "a")])) == ["x3"]
+        assert ids(root.search("/v1/devices/globex", [eq(pointer, "?")])) == ["x1", "x2", "x3"]
+        sort: list[Json] = [{"field": pointer, "direction": "desc"}]
+        assert ids(root.search("/v1/devices/globex", sort=sort)) == ["x2", "x1", "x3", "a"]
+    assert ids(root.search("/v1/tenants", [eq(f"/ext/{name}", "a")])) == ["zz"]
