@@ -64,7 +64,7 @@ def create_app(
 ) -> Flask:
     """Build the application; the database must be upgraded and the key file readable."""
     shared = shared or Shared(Buckets(randomness))
-    database = Database(config.database)
+    database = Database(config.database, config.patience_s)
     registry = open_registry(
         database,
         load_seal(config.key_file),

@@ -56,6 +56,7 @@ PROBLEMS: dict[type[RegistryError], Problem] = {
     errors.KeyAlreadyRegisteredError: Problem("key-already-registered", _S.CONFLICT, "Key already registered"),
     errors.ResetsBehindError: Problem("resets-behind", _S.CONFLICT, "Reset counter went backwards"),
     errors.ConcurrentChangeError: Problem("concurrent-change", _S.CONFLICT, "Changed at the same time"),
+    errors.DatabaseBusyError: Problem("database-busy", _S.SERVICE_UNAVAILABLE, "Database busy"),
     errors.DatabaseUnreachableError: Problem("database-unreachable", _S.SERVICE_UNAVAILABLE, "No database"),
     errors.SealBrokenError: Problem("keys-unusable", _S.SERVICE_UNAVAILABLE, "Keys do not open"),
     errors.SchemaOutdatedError: Problem("schema-outdated", _S.SERVICE_UNAVAILABLE, "Tables are not the newest"),
@@ -83,6 +84,8 @@ PROBLEMS: dict[type[RegistryError], Problem] = {
     refusals.BodyRefusedError: Problem("body-refused", _S.BAD_REQUEST, "Body refused"),
 }
 _PATIENT = (
+    errors.DatabaseBusyError,
+    errors.DatabaseUnreachableError,
     errors.TooManyStreamsError,
     errors.RateExceededError,
     errors.PasswordChecksBusyError,

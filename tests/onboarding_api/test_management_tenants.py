@@ -1,12 +1,14 @@
 """/v1/tenants: what a tenant may be."""
 
 import base64
+from random import Random
 
 import pytest
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 from werkzeug.test import TestResponse
 
+from onboarding_api.domain.management.tenants import NAME_AND_GROUP_MAX_OCTETS
 from tests.onboarding_api.actors import Json, document, new_key
 from tests.onboarding_api.managers import Manager, base64_of, certificate, expect_refusal, public_key, renamed
 
@@ -327,3 +329,17 @@ def test_a_deleted_tenant_takes_everything_along(root: Manager) -> None:
     root.create("/v1/tenants/gone", {"alias": "gone"})
     expect_refusal(root.send("GET", device), 404, "device-unknown")
     assert document(root.send("GET", "/v1/tenants/gone")) == {"alias": "gone"}
+
+
+def test_a_group_and_the_names_in_it_are_as_long_as_every_database_can_index(root: Manager) -> None:
+    letters = "".join(map(chr, Random(1).sample(range(0x20000, 0x2A000), 800)))  # four octets each, not compressible
+    longest = f"CN={letters[:509]}"
+    path = root.create("/v1/tenants/new", {"trusted-ca": [explicit(subject_dn=longest)]})
+    group = letters[-((NAME_AND_GROUP_MAX_OCTETS - len(longest.encode())) // 4) :]
+    accepted = {"trust-anchor-group": group, "trusted-ca": [explicit(), explicit(subject_dn=longest)]}
+    root.put(path, accepted)
+    refused = accepted | {"trust-anchor-group": group + "x" * 4}
+    problem = expect_refusal(root.send("PUT", path, refused), 400, "document-refused")
+    assert problem["errors"][0]["member"] == "trust-anchor-group"
+    assert root.get(path)["trust-anchor-group"] == group
+    root.put(path, {"trust-anchor-group": letters[:256], "trusted-ca": [explicit(subject_dn=longest[:200])]})

@@ -1,5 +1,7 @@
 """What keeps the service itself from working: keys, addresses, brokers, databases."""
 
+from typing import ClassVar
+
 from onboarding_api.domain.errors.refusal import RegistryError
 
 
@@ -46,6 +48,14 @@ class DatabaseUnreachableError(DatabaseUnusableError):
     """The database server does not answer, or has just ended our connection."""
 
     remedy = "Try again shortly; if it stays, check that the server runs and that --database names it."
+    retry_after_s: ClassVar[int] = 5
+
+
+class DatabaseBusyError(RegistryError):
+    """Others keep the database busy for longer than anybody should wait, or what was asked takes longer."""
+
+    remedy = "Wait as long as Retry-After says and send the same request again; a search, with fewer or other filters."
+    retry_after_s: ClassVar[int] = 5
 
 
 class SchemaOutdatedError(RegistryError):

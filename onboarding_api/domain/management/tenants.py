@@ -26,6 +26,8 @@ from onboarding_api.domain.management.trust_anchors import read_trust_anchors
 
 _ALIAS = re.compile(r"[a-z0-9-]{1,256}")
 _Sampling = Literal["default", "all", "none"]
+NAME_AND_GROUP_MAX_OCTETS = 2500
+"""In UTF-8: the two are one key of an index, of which PostgreSQL takes 2,704 octets."""
 OPERATORS_OWN = ("enabled", "alias", "trust-anchor-group", "registration-limits", "resource-limits")
 """What only the operator may change: names shared with other tenants, and what the tenant is allowed."""
 
@@ -152,6 +154,7 @@ def read_tenant_document(value: object, new_id: NewId) -> TenantDocument:
     if anchors:
         document["trusted-ca"] = anchors
     names = frozenset(str(anchor["subject-dn"]) for anchor in anchors)
+    _require_indexable(names, shape.trust_anchor_group)
     return TenantDocument(document, shape.alias, shape.trust_anchor_group, names)
 
 
@@ -165,6 +168,13 @@ def require_same(before: Document, after: Document) -> None:
 
 def _without_nulls(document: Document) -> Document:
     return {name: value for name, value in document.items() if value is not None}
+
+
+def _require_indexable(names: frozenset[str], group: str | None) -> None:
+    longest = max((len(name.encode()) for name in names), default=0)
+    if group is not None and longest + len(group.encode()) > NAME_AND_GROUP_MAX_OCTETS:
+        reason = f"together with a subject-dn more than {NAME_AND_GROUP_MAX_OCTETS} octets"
+        raise DocumentRefusedError("trust-anchor-group", reason)
 
 
 def _normalise_moments(document: Document) -> None:

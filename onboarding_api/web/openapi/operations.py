@@ -29,6 +29,7 @@ class Admits(Enum):
 
 _SERVICE: tuple[Refusal, ...] = (
     HTTPStatus.INTERNAL_SERVER_ERROR,
+    errors.DatabaseBusyError,
     errors.DatabaseUnreachableError,
     errors.SealBrokenError,
     errors.SchemaOutdatedError,
