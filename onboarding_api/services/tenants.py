@@ -22,6 +22,7 @@ from onboarding_api.domain.identifiers import (
 from onboarding_api.domain.sealing import Seal
 from onboarding_api.storage.audit import record
 from onboarding_api.storage.database import Database
+from onboarding_api.storage.tenant_documents import require_names_apart
 from onboarding_api.storage.tenants import (
     SealedAuthority,
     TenantRecord,
@@ -62,6 +63,7 @@ class Tenants:
             insert_authority(connection, sealed, now)
             created = _events(Action.TENANT_CREATED, tenant, endpoint_url, version, digest(tenant_document()))
             record(connection, by, now, *created)
+            require_names_apart(connection, tenant, None)
         return authority
 
     def give_endpoint(

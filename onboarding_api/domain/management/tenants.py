@@ -27,7 +27,11 @@ from onboarding_api.domain.management.trust_anchors import read_trust_anchors
 _ALIAS = re.compile(r"[a-z0-9-]{1,256}")
 _Sampling = Literal["default", "all", "none"]
 OPERATORS_OWN = ("enabled", "alias", "trust-anchor-group", "registration-limits", "resource-limits")
-"""What only the operator may change: names shared with other tenants, and what the tenant is allowed."""
+"""What only the operator may change: names shared with other tenants, and what the tenant is allowed.
+
+Names of authorities are shared, too, and prove nothing: anybody can make a certificate of any name. So a tenant's
+administrator changes keys and certificates under the names that the tenant has, and takes names away.
+"""
 
 
 class _Adapter(msgspec.Struct, frozen=True, rename="kebab"):
@@ -151,8 +155,7 @@ def read_tenant_document(value: object, new_id: NewId) -> TenantDocument:
     document.pop("trusted-ca", None)
     if anchors:
         document["trusted-ca"] = anchors
-    names = frozenset(str(anchor["subject-dn"]) for anchor in anchors)
-    return TenantDocument(document, shape.alias, shape.trust_anchor_group, names)
+    return TenantDocument(document, shape.alias, shape.trust_anchor_group, _names(document))
 
 
 def require_same(before: Document, after: Document) -> None:
@@ -161,6 +164,13 @@ def require_same(before: Document, after: Document) -> None:
         default = True if member == "enabled" else None
         if before.get(member, default) != after.get(member, default):
             raise ManagementRefusedError(f"only an operator may change {member}")
+    if added := sorted(_names(after) - _names(before)):
+        raise ManagementRefusedError(f"only an operator may add an authority of another name: {added[0]}")
+
+
+def _names(document: Document) -> frozenset[str]:
+    anchors = cast("Sequence[Document]", document.get("trusted-ca", []))
+    return frozenset(str(anchor["subject-dn"]) for anchor in anchors)
 
 
 def _without_nulls(document: Document) -> Document:
