@@ -1,6 +1,7 @@
 """/v1/tenants: what a tenant may be."""
 
 import base64
+import os
 from random import Random
 
 import pytest
@@ -8,8 +9,12 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 from werkzeug.test import TestResponse
 
+from onboarding_api.domain.errors import TenantExistsError
+from onboarding_api.domain.identifiers import TenantId, Timestamp
 from onboarding_api.domain.management.tenants import NAME_AND_GROUP_MAX_OCTETS
-from tests.onboarding_api.actors import Json, document, new_key
+from onboarding_api.key_file import load_seal
+from onboarding_api.services.tenants import Tenants
+from tests.onboarding_api.actors import NOON, Api, Json, document, new_key
 from tests.onboarding_api.managers import Manager, base64_of, certificate, expect_refusal, public_key, renamed
 
 VALID = {"not-before": "2025-01-01T00:00:00Z", "not-after": "2026-01-01T00:00:00Z"}
@@ -197,6 +202,26 @@ def test_an_alias_belongs_to_one_tenant(root: Manager) -> None:
     root.put("/v1/tenants/acme", {"alias": "x"})
 
 
+def test_an_alias_is_no_other_tenants_id(root: Manager, api: Api) -> None:
+    root.put("/v1/tenants/acme", {"alias": "acme"})
+    expect_refusal(root.send("PUT", "/v1/tenants/acme", {"alias": "globex"}), 409, "alias-taken")
+    expect_refusal(root.send("POST", "/v1/tenants", {"alias": "globex"}), 409, "alias-taken")
+    root.put("/v1/tenants/acme", {"alias": "third"})
+    expect_refusal(root.send("POST", "/v1/tenants/third"), 409, "tenant-exists")
+    tenants = Tenants(api.database, load_seal(api.key_file), os.urandom)
+    with pytest.raises(TenantExistsError):
+        tenants.create(TenantId("third"), "mqtts://broker.example:8883", None, Timestamp(NOON))
+    assert root.search("/v1/tenants")["total"] == 2
+    root.put("/v1/tenants/acme", {})
+    root.create("/v1/tenants/third")
+
+
+def test_a_tenant_is_not_read_by_its_alias(root: Manager) -> None:
+    root.put("/v1/tenants/acme", {"alias": "the-acme"})
+    for path in ("/v1/tenants/the-acme", "/v1/devices/the-acme"):
+        expect_refusal(root.send("GET", path), 404, "tenant-unknown")
+
+
 def test_an_authority_by_certificate_says_everything_itself(root: Manager) -> None:
     key = new_key()
     der = certificate("CN=ca,OU=Hono,emailAddress=a@b,O=Eclipse", key=key)
@@ -301,11 +326,13 @@ def test_two_tenants_share_an_authority_only_within_one_group(root: Manager) -> 
         return root.send("PUT", f"/v1/tenants/{tenant}", body)
 
     assert put("acme", None).status_code == 204
-    assert expect_refusal(put("globex", None), 409, "trust-anchor-taken")["subject-dn"] == "CN=ca,O=x"
+    refused = expect_refusal(put("globex", None), 409, "trust-anchor-taken")
+    assert refused["subject-dn"] == "CN=ca,O=x"
+    assert "the tenant acme" in refused["error"]
     expect_refusal(put("globex", "g"), 409)
     assert put("acme", "g").status_code == 204
     expect_refusal(put("globex", None), 409)
-    expect_refusal(put("globex", "other"), 409)
+    assert "the trust anchor group g" in expect_refusal(put("globex", "other"), 409)["error"]
     assert put("globex", "g").status_code == 204
     expect_refusal(put("acme", None), 409)
     expect_refusal(root.send("POST", "/v1/tenants/third", {"trusted-ca": [explicit()]}), 409)

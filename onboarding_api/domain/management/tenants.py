@@ -29,7 +29,11 @@ _Sampling = Literal["default", "all", "none"]
 NAME_AND_GROUP_MAX_OCTETS = 2500
 """In UTF-8: the two are one key of an index, of which PostgreSQL takes 2,704 octets."""
 OPERATORS_OWN = ("enabled", "alias", "trust-anchor-group", "registration-limits", "resource-limits")
-"""What only the operator may change: names shared with other tenants, and what the tenant is allowed."""
+"""What only the operator may change: names shared with other tenants, and what the tenant is allowed.
+
+Names of authorities are shared, too, and prove nothing: anybody can make a certificate of any name. So a tenant's
+administrator changes keys and certificates under the names that the tenant has, and takes names away.
+"""
 
 
 class _Adapter(msgspec.Struct, frozen=True, rename="kebab"):
@@ -153,7 +157,7 @@ def read_tenant_document(value: object, new_id: NewId) -> TenantDocument:
     document.pop("trusted-ca", None)
     if anchors:
         document["trusted-ca"] = anchors
-    names = frozenset(str(anchor["subject-dn"]) for anchor in anchors)
+    names = _names(document)
     _require_indexable(names, shape.trust_anchor_group)
     return TenantDocument(document, shape.alias, shape.trust_anchor_group, names)
 
@@ -164,6 +168,13 @@ def require_same(before: Document, after: Document) -> None:
         default = True if member == "enabled" else None
         if before.get(member, default) != after.get(member, default):
             raise ManagementRefusedError(f"only an operator may change {member}")
+    if added := sorted(_names(after) - _names(before)):
+        raise ManagementRefusedError(f"only an operator may add an authority of another name: {added[0]}")
+
+
+def _names(document: Document) -> frozenset[str]:
+    anchors = cast("Sequence[Document]", document.get("trusted-ca", []))
+    return frozenset(str(anchor["subject-dn"]) for anchor in anchors)
 
 
 def _without_nulls(document: Document) -> Document:
