@@ -90,11 +90,14 @@ class Buckets:
         kinds = {self.pair: Kind.PAIR, self.address: Kind.ADDRESS, self.name: Kind.NAME}
         return dict(sorted(kinds.items()))
 
+    def known(self, counts: dict[bytes, Count], now: Timestamp) -> bool:
+        """Tell whether who has this name has signed in from this address before."""
+        return counts.get(self.pair, Count()).known_until > now
+
     def wait_s(self, counts: dict[bytes, Count], now: Timestamp) -> int:
         """Return how long this attempt would have to wait; 0 if it may be judged now."""
-        pair = counts.get(self.pair, Count())
-        asked = [pair]
-        if pair.known_until <= now:
+        asked = [counts.get(self.pair, Count())]
+        if not self.known(counts, now):
             asked += [counts.get(self.address, Count()), counts.get(self.name, Count())]
         return max(0, *(each.seen(now).blocked_until - now for each in asked))
 

@@ -31,8 +31,8 @@ class Lockout:
 
     database: Database
 
-    def require_open(self, name: str, origin: Origin, now: Timestamp) -> None:
-        """Refuse an attempt that comes too early."""
+    def require_open(self, name: str, origin: Origin, now: Timestamp) -> bool:
+        """Refuse an attempt that comes too early; tell whether who has this name is known there."""
         buckets = Buckets.of(name, origin.address)
         with self.database.reading() as connection:
             counts = find_counts(connection, buckets.kinds())
@@ -40,6 +40,7 @@ class Lockout:
             if any(count.failed_at > now + _LEEWAY_S for count in counts.values()):
                 self._set_right(buckets, now)
             raise SignInLockedError("too many attempts have failed", wait)
+        return buckets.known(counts, now)
 
     def refused(self, name: str, account: Account | None, origin: Origin, now: Timestamp) -> None:
         """Count a refused attempt."""
