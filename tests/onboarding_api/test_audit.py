@@ -257,6 +257,15 @@ def test_what_the_owner_of_the_database_does_shows(api: Api, amy: Manager, state
                     connection.exec_driver_sql(f"ALTER TABLE {table} ENABLE TRIGGER USER")
 
 
+def test_a_tenant_that_is_created_while_all_is_verified_is_not_missing(api: Api, root: Manager) -> None:
+    proving = AuditTrail(api.database).verify_all()
+    assert next(proving).head.chain == SERVICE
+    root.create("/v1/tenants/new")
+    root.create("/v1/devices/acme/d1")
+    assert {proven.head.chain for proven in proving} == {"tenant:acme", "tenant:globex"}
+    assert "tenant:new" in {proven.head.chain for proven in AuditTrail(api.database).verify_all()}
+
+
 def test_rivals_in_one_chain_leave_no_gap(api: Api, root: Manager) -> None:
     root.get("/v1/tenants/acme")
     before = len(entries(api))
