@@ -329,7 +329,11 @@ def test_the_remote_address_is_what_the_trusted_proxy_saw(api: Api, amy: Manager
             ("6.6.6.6, 203.0.113.9", "203.0.113.9"),
             ("2001:DB8::0001", "2001:db8::1"),
             ("::ffff:203.0.113.9", "203.0.113.9"),
+            ("6.6.6.6:1, 203.0.113.9:4711", "203.0.113.9"),
+            ("[2001:DB8::0001]:4711", "2001:db8::1"),
+            ("[2001:db8::1]", "2001:db8::1"),
             ("unknown", None),
+            ("203.0.113.9:x", None),
         ]
     ):
         client = behind.app.test_client()
