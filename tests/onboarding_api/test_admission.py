@@ -128,7 +128,7 @@ def test_more_passwords_than_may_wait_are_refused_at_once() -> None:
     threads = [threading.Thread(target=hash_one) for _ in range(10)]
     for thread in threads:
         thread.start()
-    while hashing._places._value:
+    while hashing.present < 10:
         threading.Event().wait(0.001)
     with pytest.raises(PasswordChecksBusyError) as refused, hashing.turn():
         pass
