@@ -2,6 +2,7 @@
 
 import base64
 
+import pytest
 from cryptography import x509
 
 from onboarding_api.domain.accounts import Role
@@ -82,6 +83,37 @@ def test_a_deleted_tenant_frees_the_hardware_of_its_devices(
     assert root.send("DELETE", "/v1/tenants/acme").status_code == 204
     assert api.rows("SELECT count(*) FROM users WHERE tenant_id = 'acme'") == [(0,)]
     zoe.onboard(device)
+
+
+@pytest.mark.parametrize("deleted", ["/v1/devices/acme/{}", "/v1/devices/acme", "/v1/tenants/acme"])
+def test_hardware_that_is_freed_keeps_its_counters_and_nothing_of_whose_it_was(
+    api: Api, root: Manager, ann: User, zoe: User, device: FactoryDevice, deleted: str
+) -> None:
+    device.resets = 3
+    other = ann.onboard(FactoryDevice())
+    kept = "SELECT * FROM hardware WHERE device_id IS NOT NULL AND tenant_id = 'acme'"
+    before = api.rows(kept)
+    registered = ann.onboard(device)
+    api.device_connects(registered)
+    assert root.send("DELETE", deleted.format(registered["device"]["id"])).status_code == 204
+    columns = "serial, model, firmware, connected_at, operational_key = key_hash, assigned_at, sequence"
+    freed = f"SELECT {columns} FROM hardware WHERE device_id IS NULL AND resets = 3"
+    assert api.rows(freed) == [(None, None, None, None, True, 0, 1)]
+    assert api.rows(kept) == (before if deleted.endswith("{}") else [])
+    assert api.rows("SELECT count(*) FROM hardware WHERE serial IS NOT NULL") == [(len(api.rows(kept)),)]
+    assert other["device"]["id"] != zoe.onboard(device)["device"]["id"]
+    assert api.rows("SELECT tenant_id, serial, resets, sequence FROM hardware WHERE resets = 3") == [
+        ("globex", "SN-0001", 3, 2)
+    ]
+
+
+def test_hardware_that_another_tenant_takes_is_that_tenants_alone(
+    api: Api, ann: User, zoe: User, device: FactoryDevice
+) -> None:
+    ann.onboard(device)
+    opened = zoe.open(device)
+    assert zoe.register(opened, device.answer(opened, serial="SN-0002", model=None)).status_code == 201
+    assert api.rows("SELECT tenant_id, serial, model, sequence FROM hardware") == [("globex", "SN-0002", None, 2)]
 
 
 def test_a_tenant_of_honos_api_onboards_once_it_has_an_endpoint(api: Api, root: Manager, device: FactoryDevice) -> None:

@@ -127,6 +127,19 @@ def test_going_back_to_an_older_release_and_forth_again_loses_nothing(empty: Dat
     _expect_old_rows(empty)
 
 
+def test_hardware_that_was_free_before_the_upgrade_is_cleared_by_it(empty: Database) -> None:
+    _fill(empty, "r0001")
+    with empty.writing() as connection:
+        connection.exec_driver_sql(
+            "UPDATE hardware SET serial = 'SN', connected_at = 5, tenant_id = NULL, device_id = NULL"
+        )
+    upgrade(empty)
+    columns = "serial, connected_at, resets, sequence, operational_key = key_hash"
+    with empty.reading() as connection:
+        found = connection.exec_driver_sql(f"SELECT {columns} FROM hardware").all()
+    assert [tuple(row) for row in found] == [(None, None, 7, 1, True)]
+
+
 def test_going_back_to_r0001_takes_tenants_without_an_endpoint_along(empty: Database) -> None:
     _fill(empty, "r0002")
     with empty.writing() as connection:
