@@ -27,5 +27,5 @@ async def forget_wifi(store: Store, wifi: Wifi) -> None:
 
 def _kept(why: str, remedy: str) -> WifiError:
     return WifiError(
-        f"the former owner's Wi-Fi network is not forgotten yet: {why}", f"{remedy} The running agent tries it again."
+        f"the former owner's Wi-Fi network is not forgotten yet: {why}", f"{remedy} The agent tries it again by itself."
     )

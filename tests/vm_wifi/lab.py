@@ -146,10 +146,10 @@ class Lab:
         """Return what the station's wpa_supplicant has on disk."""
         return "\n".join(await self.guest.run("cat", self.guest.folder / f"{STATION}.conf"))
 
-    async def until_off(self) -> None:
-        """Wait until the station has left its network."""
-        off = f"while iw dev {STATION} link | busybox grep -q Connected; do sleep 0.2; done"
-        await self.guest.run("timeout", "30", "sh", "-c", off)
+    async def until_linked(self, to: str = "Not connected") -> None:
+        """Wait until the station is linked to this network, or to none."""
+        linked = f"until iw dev {STATION} link | busybox grep -q '{to}'; do sleep 0.2; done"
+        await self.guest.run("timeout", "60", "sh", "-c", linked)
 
     async def address(self) -> str:
         """Return the station's address in short, as `ip` writes it."""
@@ -234,5 +234,5 @@ class Lab:
         await self.guest.run("timeout", "60", "sh", "-c", ready)
 
 
-def join(profile: WifiProfile, identity: dict[str, str] | None = None) -> dict[str, object]:
-    return {"join": msgspec.to_builtins(profile), "identity": identity}
+def join(profile: WifiProfile, identity: dict[str, str] | None = None, *, gently: bool = False) -> dict[str, object]:
+    return {"join": msgspec.to_builtins(profile), "identity": identity, "gently": gently}

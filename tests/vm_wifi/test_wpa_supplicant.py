@@ -13,6 +13,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 BACKEND = "wpa"
 HOME = personal(b"lab-psk")
 OK = ["OK", None, None]
+LEFT_ALONE = ["CONFIGURE_FAILURE", None, "elsewhere"]
 EVERY_2G = "81/1,2,3,4,5,6,7,8,9,10,11,12,13,82/14,"
 
 
@@ -66,9 +67,30 @@ async def test_ours_is_forgotten_and_left_and_theirs_is_kept(lab: Lab, how: str)
     assert "device-agent-" not in stored
     assert "lab-psk" not in stored
     assert (await lab.wpa("get", "update_config")) == ["1"]
-    await lab.until_off()
+    await lab.until_linked()
     await lab.wpa("remove_network", number)
     assert await lab.steps(join(HOME)) == [OK]
+
+
+async def test_an_operators_network_is_back_after_a_failure_and_a_kill_and_then_left_alone(lab: Lab) -> None:
+    await lab.steps({"forget": True})
+    (number,) = await lab.wpa("add_network")
+    for name, value in (("ssid", '"lab-psk"'), ("psk", f'"{PASSPHRASE}"')):
+        await lab.wpa("set_network", number, name, value)
+    await lab.wpa("select_network", number)
+    await lab.until_linked("lab-psk")
+    wrong = personal(b"lab-sae", Akm.SAE, "wrong horse battery")
+    refused, later = await lab.steps(join(wrong), join(wrong, gently=True))
+    assert (refused, later) == (["AUTH_FAILURE", "81/6", None], LEFT_ALONE)
+    agent = await lab.station(join(personal(b"lab-sae", Akm.SAE)))
+    await lab.until_linked("lab-sae")  # which gives no address
+    agent.kill()
+    await agent.finish()
+    assert await lab.steps(join(wrong)) == [refused]
+    await lab.until_linked("lab-psk")
+    _, *left = await lab.wpa("list_networks")
+    assert left == [f"{number}\tlab-psk\tany\t[CURRENT]"]
+    await lab.wpa("remove_network", number)
 
 
 async def test_a_network_out_of_reach_is_absent(lab: Lab) -> None:

@@ -81,7 +81,7 @@ class Device:
                 if name == wanted:
                     return facts
 
-    async def reset_at_rest(self) -> tuple[int | None, str]:
+    async def reset(self) -> tuple[int | None, str]:
         config = self.folder / "agent.toml"
         config.write_text(
             f'state = "state"\n[wifi]\nbackend = "wpa_supplicant"\n'
@@ -108,7 +108,7 @@ async def test_a_reset_takes_the_owners_network_from_wpa_supplicant_and_no_other
 
 
 async def test_a_reset_without_an_agent_takes_the_owners_network_away_too(device: Device) -> None:
-    code, output = await device.reset_at_rest()
+    code, output = await device.reset()
     assert (code, json.loads(output)) == (0, {"reset": True, "resets": 1})
     assert list(device.supplicant.networks) == [device.theirs]
     assert device.record == Record(resets=1)
@@ -132,10 +132,20 @@ async def test_a_network_that_is_not_forgotten_is_told_and_forgotten_at_the_next
 
 async def test_a_reset_without_an_agent_says_what_is_not_forgotten(device: Device) -> None:
     device.supplicant.answers["REMOVE_NETWORK"] = "FAIL\n"
-    code, output = await device.reset_at_rest()
+    code, output = await device.reset()
     assert code == 1
     assert "REMOVE_NETWORK" in json.loads(output)["error"]["message"]
     assert device.record == Record(resets=1, wifi_to_forget=True)
+
+
+async def test_whoever_asks_a_running_agent_hears_what_is_not_forgotten(device: Device) -> None:
+    device.supplicant.answers["SAVE_CONFIG"] = "FAIL\n"
+    async with device.running():
+        code, output = await device.reset()
+    told = json.loads(output)["error"]
+    assert (code, told["type"]) == (1, "WifiError")
+    assert "journalctl" in told["remedy"]
+    assert device.record.resets == 1
 
 
 async def test_a_new_owners_network_does_not_wait_for_the_old_ones_end(device: Device) -> None:
