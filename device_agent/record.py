@@ -82,4 +82,4 @@ class Record:
     wifi: tuple[WifiProfile, ...] = ()
     """Networks to join, the newest first. The one that worked before is kept until the newest has worked."""
     clock_floor: int = 0
-    """Seconds since 1970 that are known to have passed: the newest authenticated `iat`."""
+    """Seconds since 1970 that are known to have passed: the newest authenticated `iat`. It is the owner's word."""

@@ -68,10 +68,10 @@ class Store:
             self.save(record)
 
     def reset(self) -> None:
-        """Forget owner, Wi-Fi and operator, then the key; count it. The label stays."""
+        """Forget owner, Wi-Fi, operator and their time, then the key; count it. The label stays."""
         resets = self.record.resets + 1
         key = self._operational_key(resets, forgive=True)
-        self.save(Record(resets=resets, clock_floor=self.record.clock_floor))
+        self.save(Record(resets=resets))
         self.operational_key = key
         self._remove_remains()
 
