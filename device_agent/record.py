@@ -84,4 +84,4 @@ class Record:
     wifi_to_forget: bool = False
     """A reset has forgotten these networks, and the program that does Wi-Fi may still know them."""
     clock_floor: int = 0
-    """Seconds since 1970 that are known to have passed: the newest authenticated `iat`."""
+    """Seconds since 1970 that are known to have passed: the newest authenticated `iat`. It is the owner's word."""

@@ -68,11 +68,11 @@ class Store:
             self.save(record)
 
     def reset(self) -> None:
-        """Forget owner, Wi-Fi and operator, then the key; count it. The label stays."""
+        """Forget owner, Wi-Fi, operator and their time, then the key; count it. The label stays."""
         resets = self.record.resets + 1
         key = self._operational_key(resets, forgive=True)
         to_forget = self.record.wifi_to_forget or bool(self.record.wifi)
-        self.save(Record(resets=resets, wifi_to_forget=to_forget, clock_floor=self.record.clock_floor))
+        self.save(Record(resets=resets, wifi_to_forget=to_forget))
         self.operational_key = key
         self._remove_remains()
 

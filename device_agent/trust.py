@@ -6,7 +6,8 @@
    Whatever is read of it later can be read: its subject, its life.
 4. Issuer, tenant and device are those of the assignment before, until a factory reset.
 5. Its sequence number is higher than the last one's; the same number only with the same octets.
-6. What it says can be kept and shown: printable texts, a time that a clock can be set to.
+6. What it says can be kept and shown: printable texts, a time that a clock can be set to, and none after the end of
+   its certificate: that time counts as passed until a factory reset.
 """
 
 import hashlib
@@ -22,7 +23,7 @@ from onboarding_protocol.assignment import AssignmentError, VerifiedAssignment, 
 from onboarding_protocol.members import Grant
 from onboarding_protocol.renewal import validity_of
 
-ISSUED_AT_MAX = 253_402_300_799  # the last second of the year 9999
+ISSUED_AT_MAX = 4_102_444_799  # the last second of the year 2099, and the last that many a clock chip can hold
 SEQUENCE_MAX = 2**53 - 1  # the largest integer that every JSON reader keeps
 
 
@@ -70,13 +71,15 @@ def _check_certificates(
         leaf, *issuers = (x509.load_der_x509_certificate(der) for der in chain)
         certified = leaf.public_key()
         common_name(leaf)
-        validity_of(chain[0])
+        ends = validity_of(chain[0]).ends
         for issuer in issuers:
             leaf.verify_directly_issued_by(issuer)
     except (ValueError, TypeError, x509.InvalidVersion, UnsupportedAlgorithm, InvalidSignature) as error:
         raise AssignmentError("certificate-mismatch", "the certificates cannot be read, or do not chain") from error
     if certified != key:
         raise AssignmentError("certificate-mismatch", "the certificate certifies another key")
+    if assignment.issued_at > ends:
+        raise AssignmentError("assignment-malformed", "the assignment was issued after the end of its certificate")
 
 
 def _check_succession(before: Ownership, assignment: VerifiedAssignment, grant: Grant) -> None:

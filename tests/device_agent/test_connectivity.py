@@ -6,7 +6,7 @@ import socket
 import ssl
 import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,6 @@ LEAF = certificate("station", new_key().public_key(), "Lab", new_key()).public_b
 WRONG = replace(HOME, passphrase="wrong horse battery")
 NETWORKS = '[[network]]\nssid = "Home"\npassphrase = "correct horse battery"\njoin_seconds = {seconds}\n'
 PATIENCE_S = 20
-PAHO_FORGETS_A_SOCKET = pytest.mark.filterwarnings("ignore:Exception ignored in. <ssl.SSLSocket")
 
 
 class Place:
@@ -123,7 +122,8 @@ class EndingBroker:
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(files.folder / "broker.pem", files.folder / "broker.key")
         self._listener = socket.create_server(("127.0.0.1", files.port))
-        self.asked, self._refuse, self._refused = threading.Event(), threading.Event(), threading.Event()
+        self.asked, self.left = threading.Event(), threading.Event()
+        self._refuse, self._refused = threading.Event(), threading.Event()
 
     def serve_one(self) -> None:
         with self._listener, self._listener.accept()[0] as plain:
@@ -132,6 +132,16 @@ class EndingBroker:
                 self.asked.set()
                 self._refuse.wait(PATIENCE_S)
             self._refused.set()
+
+    def serve_one_until_it_leaves(self) -> None:
+        """Never answer."""
+        with self._listener, self._listener.accept()[0] as plain:
+            plain.settimeout(PATIENCE_S)
+            with self._context.wrap_socket(plain, server_side=True) as link:
+                link.recv(1024)
+                self.asked.set()
+                if not link.recv(1024):
+                    self.left.set()
 
     def refuse(self) -> None:
         """End the connection; it has ended when this returns."""
@@ -169,7 +179,6 @@ async def test_a_certificate_the_broker_does_not_know_is_refused(place: Place) -
     assert place.store.record.state is DeviceState.ASSIGNED
 
 
-@PAHO_FORGETS_A_SOCKET
 async def test_a_broker_of_another_authority_is_not_trusted(place: Place) -> None:
     key = new_key()
     namesake = certificate("Broker CA", key.public_key(), "Broker CA", key)
@@ -359,6 +368,49 @@ async def test_a_key_that_is_not_the_certificates_is_not_the_endpoints_refusal(
         _, contact = await place.told()
     assert contact == EndpointStatus(EndpointResult.UNTRIED, "internal-error")
     assert "device-agent reset --yes" in caplog.text
+
+
+async def test_a_link_that_is_left_during_tls_is_gone(place: Place) -> None:
+    """The broker is slow to answer; the device is reset meanwhile."""
+    go_on, connected, gone = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def relay(device: asyncio.StreamReader, to_device: asyncio.StreamWriter) -> None:
+        connected.set()
+        await go_on.wait()
+        broker, to_broker = await asyncio.open_connection("127.0.0.1", place.files.port)
+        answering = asyncio.create_task(pump(broker, to_device))
+        await pump(device, to_broker)
+        gone.set()
+        await answering
+
+    async def pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while octets := await source.read(65536):
+                target.write(octets)
+                await target.drain()
+        target.close()
+
+    async with await asyncio.start_server(relay, "127.0.0.1", 0) as server:
+        place.operator.endpoint = Endpoint(f"mqtts://127.0.0.1:{server.sockets[0].getsockname()[1]}", place.anchor)
+        place.configure(HOME)
+        async with place.broker(), place.running() as task, asyncio.timeout(PATIENCE_S):
+            await connected.wait()
+            task.cancel()
+            await asyncio.wait([task])
+            go_on.set()
+            await gone.wait()
+    assert DEVICE not in (place.folder / "broker.log").read_text()
+
+
+async def test_a_link_that_is_left_before_it_is_accepted_is_gone(place: Place) -> None:
+    place.configure(HOME)
+    broker = EndingBroker(place.files)
+    threading.Thread(target=broker.serve_one_until_it_leaves, daemon=True).start()
+    async with place.running() as task, asyncio.timeout(PATIENCE_S):
+        await asyncio.to_thread(broker.asked.wait, PATIENCE_S)
+        task.cancel()
+        await asyncio.wait([task])
+        assert await asyncio.to_thread(broker.left.wait, 5)
 
 
 async def test_a_certificate_that_cannot_be_written_is_a_result_and_tried_again(place: Place) -> None:

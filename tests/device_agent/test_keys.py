@@ -210,7 +210,7 @@ def test_a_device_is_onboarded_and_reset_wherever_its_keys_live(
         phone.onboard(operator)
         assert store.record.ownership is not None
         store.reset()
-        assert store.record == Record(resets=1, wifi_to_forget=True, clock_floor=store.record.clock_floor)
+        assert store.record == Record(resets=1, wifi_to_forget=True)
     with closing(Store(folder, keys=config)) as again:
         assert again.bootstrapping_key.public_key() == printed
 

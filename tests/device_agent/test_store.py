@@ -220,6 +220,12 @@ def test_a_reset_forgets_all_but_the_label(open_store: Open, folder: Path, opera
     assert "Stra" not in (folder / "record.json").read_text()
 
 
+def test_a_reset_forgets_what_time_an_owner_said_it_was(store: Store) -> None:
+    store.save(Record(clock_floor=253_402_300_799))
+    store.reset()
+    assert store.record == Record(resets=1)
+
+
 def test_a_reset_that_the_disk_refuses_changes_nothing(store: Store, folder: Path, operator: Operator) -> None:
     own(store, operator)
     before, key = store.record, pem(store.operational_key)
