@@ -18,11 +18,13 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from tests.device_agent.scene import Scene
-from tests.world.world import BIN
+from tests.world.world import BIN, World
 from virtual_bluez import VirtualBluez
 
 ROUNDS = 5
 IDLE_S = 10.0
+CONNECTED_S = 120.0
+"""Two of MQTT's signs of life, and all that a minute brings."""
 COMMANDS = (("status",), ("check-config",), ("label",))
 
 
@@ -34,6 +36,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
         folder = Path(temporary)
         ready, advertising = asyncio.run(_measure(folder))
+        asyncio.run(_measure_connected(folder / "world"))
         config = ["--config", str(folder / "agent.toml")]
         lines = {" ".join(words): [str(BIN / "device-agent"), *config, *words] for words in COMMANDS}
         costs = {name: _processor(lambda line=line: line) / bare for name, line in lines.items()}  # type: ignore[misc]
@@ -61,10 +64,20 @@ async def _measure(folder: Path) -> tuple[float, float]:
     return statistics.median(ready for ready, _ in times), statistics.median(whole for _, whole in times)
 
 
-async def _print_idle(name: str, process: int) -> None:
+async def _measure_connected(folder: Path) -> None:
+    """With Wi-Fi joined (a simulated one) and its endpoint reached over TLS."""
+    async with World.start(folder) as world:
+        device = await world.add_device("SN-1")
+        agent = await device.run()
+        await world.onboard(device.label)
+        await agent.wait_event("window", open=False)
+        await _print_idle("connected", _process(device.folder / "state" / "control.sock"), CONNECTED_S)
+
+
+async def _print_idle(name: str, process: int, seconds: float = IDLE_S) -> None:
     begun = _nanoseconds(process)
-    await asyncio.sleep(IDLE_S)
-    milliseconds = (_nanoseconds(process) - begun) / 1e6 / IDLE_S * 60
+    await asyncio.sleep(seconds)
+    milliseconds = (_nanoseconds(process) - begun) / 1e6 / seconds * 60
     memory = {
         line.split(":")[0]: line.split()[1] for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
     }
