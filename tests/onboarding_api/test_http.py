@@ -102,5 +102,7 @@ def test_a_lost_database_connection_is_told_once_and_replaced(api: Api, ann: Use
         other.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND usename = user"
         )
-    expect_problem(ann.get(f"/v1/onboardings/{opened['id']}"), 503, "database-unreachable")
+    answer = ann.get(f"/v1/onboardings/{opened['id']}")
+    expect_problem(answer, 503, "database-unreachable")
+    assert int(answer.headers["Retry-After"]) > 0
     assert ann.read(opened)["state"] == "open"

@@ -7,7 +7,7 @@ import json
 
 from alembic import op
 
-revision = "r0007"
+revision = "r0008"
 down_revision = "r0006"
 
 _DOCUMENTS = ("tenants", "devices", "credentials")
