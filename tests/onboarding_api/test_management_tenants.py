@@ -2,9 +2,13 @@
 
 import base64
 import os
+from collections.abc import Callable
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 from werkzeug.test import TestResponse
 
@@ -15,6 +19,7 @@ from onboarding_api.services.tenants import Tenants
 from tests.onboarding_api.actors import NOON, Api, Json, document, new_key
 from tests.onboarding_api.managers import Manager, base64_of, certificate, expect_refusal, public_key, renamed
 
+SINCE = {"effective-since": "2025-06-15T12:00:00Z"}
 VALID = {"not-before": "2025-01-01T00:00:00Z", "not-after": "2026-01-01T00:00:00Z"}
 
 
@@ -145,7 +150,39 @@ def test_every_other_number_is_shown_as_it_was_sent(root: Manager, number: float
             {"resource-limits": {"connection-duration": {"effective-since": "2025-01-01T00:00:00+0100"}}},
             "resource-limits.connection-duration.effective-since",
         ),
+        (
+            {"resource-limits": {"connection-duration": {"max-minutes": 1}}},
+            "resource-limits.connection-duration.effective-since",
+        ),
+        ({"resource-limits": {"data-volume": SINCE | {"max-bytes": -2}}}, "resource-limits.data-volume.max-bytes"),
+        ({"resource-limits": {"data-volume": SINCE | {"other": 1}}}, "resource-limits.data-volume.other"),
+        (
+            {"resource-limits": {"connection-duration": SINCE | {"max-minutes": -2}}},
+            "resource-limits.connection-duration.max-minutes",
+        ),
+        ({"resource-limits": {"data-volume": SINCE | {"period": {}}}}, "resource-limits.data-volume.period.mode"),
+        (
+            {"resource-limits": {"data-volume": SINCE | {"period": {"mode": "days", "no-of-days": -1}}}},
+            "resource-limits.data-volume.period.no-of-days",
+        ),
+        ({"resource-limits": {"max-connections": 1.5}}, "resource-limits.max-connections"),
+        ({"resource-limits": {"max-connections": True}}, "resource-limits.max-connections"),
+        ({"resource-limits": {"max-connections": 2**63}}, "resource-limits.max-connections"),
         ({"registration-limits": {"max-devices": -2}}, "registration-limits.max-devices"),
+        ({"registration-limits": {"max-credentials-per-device": -2}}, "registration-limits.max-credentials-per-device"),
+        ({"registration-limits": {"other": 1}}, "registration-limits.other"),
+        ({"adapters": [{"type": ""}]}, "adapters[0].type"),
+        ({"adapters": [{"type": "a", "enabled": "yes"}]}, "adapters[0].enabled"),
+        ({"adapters": [{"type": "a", "ext": 1}]}, "adapters[0].ext"),
+        ({"adapters": ["a"]}, "adapters[0]"),
+        ({"trust-anchor-group": 1}, "trust-anchor-group"),
+        ({"defaults": "x"}, "defaults"),
+        ({"trusted-ca": ["x"]}, "trusted-ca[0]"),
+        ({"trusted-ca": [explicit(id="")]}, "trusted-ca[0].id"),
+        ({"trusted-ca": [explicit(id=1)]}, "trusted-ca[0].id"),
+        ({"trusted-ca": [explicit(auto_provisioning_enabled="yes")]}, "trusted-ca[0].auto-provisioning-enabled"),
+        ({"trusted-ca": [explicit(subject_dn="CN=" + "x" * 510)]}, "trusted-ca[0].subject-dn"),
+        ({"trusted-ca": [explicit(cert=1)]}, "trusted-ca[0].cert"),
         ({"tracing": {"sampling-mode": "some"}}, "tracing.sampling-mode"),
         ({"tracing": {"sampling-mode-per-auth-id": {"b": "all", "a": "some"}}}, "tracing.sampling-mode-per-auth-id.a"),
         ({"trust-anchor-group": ""}, "trust-anchor-group"),
@@ -354,3 +391,75 @@ def test_a_deleted_tenant_takes_everything_along(root: Manager) -> None:
     root.create("/v1/tenants/gone", {"alias": "gone"})
     expect_refusal(root.send("GET", device), 404, "device-unknown")
     assert document(root.send("GET", "/v1/tenants/gone")) == {"alias": "gone"}
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"resource-limits": {"data-volume": SINCE | {"max-bytes": -1, "period": {"mode": "weekly", "no-of-days": 0}}}},
+        {"resource-limits": {"connection-duration": SINCE | {"max-minutes": -1}}},
+        {"resource-limits": {"max-ttl": 2**63 - 1}},
+        {"registration-limits": {"max-credentials-per-device": 0}},
+        {"tracing": {"sampling-mode": "default", "sampling-mode-per-auth-id": {}}},
+        {"adapters": [{"type": "any-type"}]},
+        {"alias": "a-1"},
+        {"ext": {"messaging-type": "amqp", "invalidate-cache-on-update": False}},
+        {"trust-anchor-group": "Any Text"},
+    ],
+)
+def test_what_hono_lets_pass_is_kept(root: Manager, sent: Json) -> None:
+    path = root.create("/v1/tenants", sent)
+    assert root.get(path) == sent
+
+
+@pytest.mark.parametrize(
+    ("changes", "shown"),
+    [
+        (
+            {"not_before": "2026-01-01T00:00:00Z", "not_after": "2025-01-01T00:00:00Z"},
+            {"not-after": VALID["not-before"]},
+        ),
+        ({"auto_provisioning_enabled": True}, {"auto-provisioning-enabled": True, "auto-provision-as-gateway": False}),
+        ({"auto_provision_as_gateway": True}, {"auto-provisioning-enabled": False, "auto-provision-as-gateway": True}),
+        ({"ocsp_revocation_enabled": False, "ocsp_nonce_enabled": True}, {"ocsp-revocation-enabled": False}),
+        ({"subject_dn": "CN=" + "x" * 509}, {"subject-dn": "CN=" + "x" * 509}),
+    ],
+)
+def test_what_hono_lets_pass_of_an_authority_is_kept(root: Manager, changes: Json, shown: Json) -> None:
+    (anchor,) = anchors(root, "/v1/tenants/acme", explicit(**changes))
+    assert anchor.items() >= shown.items()
+
+
+@pytest.mark.parametrize(
+    ("make", "algorithm"),
+    [
+        (lambda: rsa.generate_private_key(65537, 2048), None),
+        (lambda: rsa.generate_private_key(65537, 2048), "RSA"),
+        (lambda: ec.generate_private_key(ec.SECP384R1()), "EC"),
+        (ed25519.Ed25519PrivateKey.generate, "EdDSA"),
+        (ed25519.Ed25519PrivateKey.generate, "Ed25519"),
+        (ed448.Ed448PrivateKey.generate, "Ed448"),
+        (lambda: dsa.generate_private_key(2048), "DSA"),
+    ],
+)
+def test_an_authority_has_a_key_of_any_usual_algorithm(
+    root: Manager, make: Callable[[], PrivateKeyTypes], algorithm: str | None
+) -> None:
+    spki = make().public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    url_safe = base64.urlsafe_b64encode(spki).decode().rstrip("=")
+    (anchor,) = anchors(root, "/v1/tenants/acme", explicit(public_key=url_safe, algorithm=algorithm))
+    assert (anchor["public-key"], anchor["algorithm"]) == (base64_of(spki), algorithm or "RSA")
+
+
+def test_an_authority_without_an_id_has_another_one_after_each_put(root: Manager) -> None:
+    (first,) = anchors(root, "/v1/tenants/acme", explicit())
+    (second,) = anchors(root, "/v1/tenants/acme", explicit())
+    assert len({first["id"], second["id"]}) == 2
+    (third,) = anchors(root, "/v1/tenants/acme", second)
+    assert third["id"] == second["id"]
+
+
+def test_an_expired_authority_still_holds_its_name(root: Manager) -> None:
+    expired = explicit(not_before="2001-01-01T00:00:00Z", not_after="2002-01-01T00:00:00Z")
+    root.put("/v1/tenants/acme", {"trusted-ca": [expired]})
+    expect_refusal(root.send("PUT", "/v1/tenants/globex", {"trusted-ca": [explicit()]}), 409, "trust-anchor-taken")
