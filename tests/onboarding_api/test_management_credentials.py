@@ -296,7 +296,7 @@ def test_credentials_stay_in_the_order_they_were_given(root: Manager) -> None:
         ([one("x509-cert", {}, auth_id="")], "[0].auth-id"),
         ([one("x509-cert") | {"secrets": ["x"]}], "[0].secrets[0]"),
         ([one("custom", {"not-before": "tomorrow"})], "[0].secrets[0].not-before"),
-        ([one("custom", {"a": 2**63})], "[0].secrets[0].a"),
+        ([one("custom", {"a": -(10**309)})], "[0].secrets[0].a"),
     ],
 )
 def test_a_refused_set_names_the_member_and_changes_nothing(root: Manager, credentials: object, member: str) -> None:

@@ -109,8 +109,8 @@ def test_a_moment_of_any_year_is_shown_as_it_can_be_sent_again(root: Manager, ye
     assert root.get(path) == found
 
 
-@pytest.mark.parametrize("number", [10**309, -(10**309), 10**4000, 2**63, -(2**63), 1e300, -1e300])
-def test_a_number_beyond_64_bits_is_refused_wherever_it_is_free(root: Manager, number: float) -> None:
+@pytest.mark.parametrize("number", [10**309, -(10**309), 10**4000, 2**1024])
+def test_a_number_beyond_a_double_is_refused_wherever_it_is_free(root: Manager, number: float) -> None:
     for path, body, member in (
         ("/v1/tenants", {"ext": {"a": [0, {"b": number}]}}, "ext.a[1].b"),
         ("/v1/tenants", {"adapters": [{"type": "x", "more": number}]}, "adapters[0].more"),
@@ -120,11 +120,13 @@ def test_a_number_beyond_64_bits_is_refused_wherever_it_is_free(root: Manager, n
         assert problem["errors"][0]["member"] in (member, "")
 
 
-@pytest.mark.parametrize("number", [2**63 - 1, -(2**63) + 1, 2**53 + 1, 9e18, 1e-300, 0.1])
+@pytest.mark.parametrize("number", [2**63 - 1, -(2**63), 2**53 + 1, 10**308, 9e18, 1e300, -1e300, 1e-300, 0.1])
 def test_every_other_number_is_shown_as_it_was_sent(root: Manager, number: float) -> None:
     path = root.create("/v1/tenants", {"ext": {"a": number}})
-    assert root.get(path) == {"ext": {"a": number}}
-    root.put(path, root.get(path))
+    for _ in range(2):
+        found = root.get(path)
+        assert type(number)(found["ext"]["a"]) == number  # PostgreSQL writes 1e300 with all its digits
+        root.put(path, found)
 
 
 @pytest.mark.parametrize(
