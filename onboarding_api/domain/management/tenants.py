@@ -155,7 +155,8 @@ def read_tenant_document(value: object, new_id: NewId) -> TenantDocument:
     document.pop("trusted-ca", None)
     if anchors:
         document["trusted-ca"] = anchors
-    return TenantDocument(document, shape.alias, shape.trust_anchor_group, _names(document))
+    names = frozenset(str(anchor["subject-dn"]) for anchor in anchors)
+    return TenantDocument(document, shape.alias, shape.trust_anchor_group, names)
 
 
 def require_same(before: Document, after: Document) -> None:
