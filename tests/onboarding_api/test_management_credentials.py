@@ -285,7 +285,18 @@ def test_credentials_stay_in_the_order_they_were_given(root: Manager) -> None:
         ([password({"pwd-hash": SHA, "hash-function": "sha-512"})], "[0].secrets[0].pwd-hash"),
         ([password({"pwd-hash": SHA512})], "[0].secrets[0].pwd-hash"),
         ([one("psk", {"key": "AQID"}, ext={"a": [10**309]})], "[0].ext.a[0]"),
-        ([one("custom", {"a": 2**63})], "[0].secrets[0].a"),
+        ([password({"pwd-hash": HASH.replace("$04$", "$03$"), "hash-function": "bcrypt"})], "[0].secrets[0].pwd-hash"),
+        ([{"type": "x509-cert", "cert": 1}], "[0].cert"),
+        ([{"type": "x509-cert", "cert": "AQID", "other": 1}], "[0].other"),
+        ([one("psk", {"sealed-key": "AQID"})], "[0].secrets[0].sealed-key"),
+        ([one("psk", {"key": "AQID", "enabled": "yes"})], "[0].secrets[0].enabled"),
+        ([one("rpk", {"cert": "AQID"})], "[0].secrets[0].cert"),
+        ([one("rpk", {"cert": 1})], "[0].secrets[0].cert"),
+        ([one("x" * 65, {"a": 1})], "[0].type"),
+        ([one("x509-cert", {}, auth_id="")], "[0].auth-id"),
+        ([one("x509-cert") | {"secrets": ["x"]}], "[0].secrets[0]"),
+        ([one("custom", {"not-before": "tomorrow"})], "[0].secrets[0].not-before"),
+        ([one("custom", {"a": -(10**309)})], "[0].secrets[0].a"),
     ],
 )
 def test_a_refused_set_names_the_member_and_changes_nothing(root: Manager, credentials: object, member: str) -> None:
@@ -391,3 +402,95 @@ def test_an_id_that_is_not_stored_is_refused_also_beside_a_plain_password(root: 
         refused = expect_refusal(root.send("PUT", PATH, [credential]), 400)
         assert refused["errors"][0]["member"] == member
     assert shown(root) == before
+
+
+@pytest.mark.parametrize(
+    "credential",
+    [
+        one("x" * 64, {"any": 1}),
+        one("psk", {"key": "AQID"}, auth_id="any text: ü / +"),
+        one("custom", {"not-before": "2025-01-01T00:00:00Z", "not-after": "2025-01-01T00:00:00Z"}),
+        one("x509-cert", {"enabled": False, "comment": "c", "not-after": "2025-01-01T00:00:00Z"}),
+        one("custom", {"sealed-key": "free", "pwd-hash": "free"}, cert="free"),
+    ],
+)
+def test_what_hono_lets_pass_is_kept(root: Manager, credential: Json) -> None:
+    root.put(PATH, [credential])
+    (found,) = shown(root)
+    assert len(found["secrets"][0].pop("id")) == 36
+    if credential["type"] == "psk":
+        credential = credential | {"secrets": [{}]}
+    assert found == credential
+
+
+def test_a_pre_shared_key_may_come_in_the_url_safe_alphabet(api: Api, root: Manager) -> None:
+    key = b"\xfb\xff\xfe"
+    root.put(PATH, [one("psk", {"key": base64.urlsafe_b64encode(key).decode()})])
+    (secret,) = stored(api, "psk")
+    subject = psk_subject(TenantId("acme"), Credential("psk", "sensor1", {}), secret)
+    assert load_seal(api.key_file).open_octets(base64.b64decode(secret["sealed-key"]), "pre-shared key", subject) == key
+
+
+def test_a_certificate_decides_over_the_key_beside_it(root: Manager) -> None:
+    key = new_key()
+    given = {"cert": base64_of(certificate("CN=x", key=key)), "key": public_key(new_key()), "algorithm": "RSA"}
+    root.put(PATH, [one("rpk", given | {"not-after": "2001-01-01T00:00:00Z"})])
+    secret = shown(root)[0]["secrets"][0]
+    del secret["id"]
+    assert secret == {
+        "key": public_key(key),
+        "algorithm": "EC",
+        "not-before": "2025-06-15T12:00:00Z",
+        "not-after": "2026-06-15T12:00:00Z",
+    }
+
+
+def test_a_credential_by_certificate_keeps_what_else_it_says(root: Manager) -> None:
+    der = base64_of(certificate("CN=a"))
+    root.put(PATH, [{"type": "x509-cert", "cert": der, "enabled": False, "ext": {"a": 1}, "secrets": "ignored"}])
+    (found,) = shown(root)
+    del found["secrets"]
+    assert found == {"type": "x509-cert", "auth-id": "CN=a", "enabled": False, "ext": {"a": 1}}
+
+
+def test_the_first_authority_of_a_name_that_has_a_template_decides(root: Manager) -> None:
+    authority = base64_of(certificate("CN=ca"))
+    templates = [{}, {"auth-id-template": "1-{{subject-cn}}"}, {"auth-id-template": "2-{{subject-cn}}"}]
+    root.put("/v1/tenants/acme", {"trusted-ca": [{"cert": authority} | each for each in templates]})
+    root.put(PATH, [{"type": "x509-cert", "cert": base64_of(certificate("CN=dev", "CN=ca"))}])
+    assert shown(root)[0]["auth-id"] == "1-dev"
+
+
+PATCHES: list[tuple[Json, Json, Json]] = [
+    ({"type": "x509-cert"}, {"comment": "c", "enabled": False}, {"not-after": "2030-01-01T00:00:00Z"}),
+    ({"type": "psk"}, {"key": "AQID", "comment": "c"}, {"key": "BAUG"}),
+    ({"type": "rpk"}, {"key": public_key(new_key())}, {"key": public_key(new_key())}),
+    ({"type": "custom"}, {"a": 1, "b": 2, "comment": "c"}, {"b": 3}),
+]
+
+
+@pytest.mark.parametrize(("named", "before", "after"), PATCHES, ids=[each[0]["type"] for each in PATCHES])
+def test_a_secret_named_by_its_id_that_brings_its_own_is_replaced(
+    api: Api, root: Manager, named: Json, before: Json, after: Json
+) -> None:
+    credential = named | {"auth-id": "CN=a"}
+    root.put(PATH, [credential | {"secrets": [before]}])
+    (old,) = stored(api, named["type"])
+    root.put(PATH, [credential | {"secrets": [after | {"id": old["id"]}]}])
+    (new,) = stored(api, named["type"])
+    assert new["id"] == old["id"]
+    if named["type"] == "psk":
+        assert new.keys() == {"id", "sealed-key"}
+        assert new["sealed-key"] != old["sealed-key"]
+        return
+    assert new.items() >= after.items()
+    assert new.keys() <= {"id", "algorithm"} | after.keys()
+
+
+def test_the_id_of_another_credentials_secret_is_unknown_here(root: Manager) -> None:
+    root.put(PATH, [password(auth_id="a"), password(auth_id="b")])
+    first, second = shown(root)
+    swapped = [password({"id": second["secrets"][0]["id"]}, auth_id="a"), second]
+    problem = expect_refusal(root.send("PUT", PATH, swapped), 400)
+    assert problem["errors"][0]["member"] == "[0].secrets[0].id"
+    assert shown(root) == [first, second]

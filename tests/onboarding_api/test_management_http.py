@@ -6,6 +6,7 @@ import pytest
 
 from onboarding_api.app import DATABASE, create_app
 from onboarding_api.config import Config
+from onboarding_api.domain.accounts import Role
 from tests.onboarding_api.actors import ISSUER, QUICK_HASHER, Api, document
 from tests.onboarding_api.managers import Manager, expect_refusal
 
@@ -96,7 +97,11 @@ def test_creating_with_null_is_refused(root: Manager, path: str) -> None:
     expect_refusal(response, 400)
 
 
-@pytest.mark.parametrize(("method", "path"), [("PUT", path) for path in RESOURCES] + [("POST", "/v1/tenants/new")])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("PUT", path) for path in RESOURCES]
+    + [("POST", path) for path in ("/v1/tenants", "/v1/tenants/new", "/v1/devices/acme", "/v1/devices/acme/new")],
+)
 def test_a_body_beyond_the_limit_is_refused_before_anything_else(root: Manager, method: str, path: str) -> None:
     octets = b'{"ext": {"x": "' + b"x" * 16_000 + b'"}}'
     response = root.client.open(
@@ -284,3 +289,43 @@ def test_paths_and_methods_that_do_not_exist_are_told_in_honos_form(root: Manage
     expect_refusal(root.send("GET", "/v1/devices/acme/d1/more"), 404)
     expect_refusal(root.send("PATCH", "/v1/tenants/acme", {}), 405)
     assert "error" not in document(root.send("GET", "/v1/nothing"))
+
+
+@pytest.mark.parametrize(
+    ("octets", "content_type", "slug"),
+    [
+        (b"x" * 16_001, "text/plain", "request-entity-too-large"),
+        (b"{", "text/plain", "content-type"),
+        (b"{", "application/json", "body-refused"),
+        (b'{"unknown": 1}', "application/json", "identifier-refused"),
+    ],
+)
+def test_of_several_faults_the_first_is_told(root: Manager, octets: bytes, content_type: str, slug: str) -> None:
+    for path in ("/v1/tenants/a$", "/v1/devices/acme/a,b", "/v1/credentials/acme/a,b"):
+        response = root.client.put(path, data=octets, content_type=content_type, auth=(root.name, root.password))
+        expect_refusal(response, 413 if slug.startswith("request") else 400, slug)
+
+
+@pytest.mark.parametrize("segment", ["%2E%2E", "%2E", "%2e%2E"])
+def test_a_segment_that_clients_take_away_is_no_id(root: Manager, segment: str) -> None:
+    for path in (f"/v1/tenants/{segment}", f"/v1/devices/acme/{segment}", f"/v1/devices/{segment}/d1"):
+        expect_refusal(root.send("POST", path), 400, "identifier-refused")
+
+
+@pytest.mark.parametrize("password", ["with:colons:in:it", "pässwörd ü", " blanks ", "'\"\\ quoted"])
+def test_a_password_may_have_any_characters(api: Api, password: str) -> None:
+    api.accounts.create("ops", password, Role.OPERATOR, None, api.clock())
+    manager = Manager(api.app.test_client(), "ops", password)
+    manager.get("/v1/tenants/acme")
+    manager.password += ":"
+    expect_refusal(manager.send("GET", "/v1/tenants/acme"), 401)
+
+
+@pytest.mark.parametrize("path", RESOURCES)
+def test_what_goes_wrong_on_our_side_is_told_in_honos_form(api: Api, root: Manager, path: str) -> None:
+    root.get("/v1/tenants/acme")
+    with api.database.writing() as connection:
+        for table in ("credentials", "devices", "tenants"):
+            connection.exec_driver_sql(f"ALTER TABLE {table} RENAME TO gone_{table}")
+    problem = expect_refusal(root.send("GET", path), 500, "internal-error")
+    assert "gone" not in str(problem)

@@ -140,7 +140,7 @@ def _credential(where: str, kind: str, auth_id: str, body: Document, secrets: li
     if len(auth_id) > ID_MAX:
         raise DocumentRefusedError(f"{where}.auth-id", f"longer than {ID_MAX} characters")
     require_storable(auth_id, f"{where}.auth-id")
-    rest = {name: each for name, each in body.items() if name not in ("type", "auth-id", "cert")}
+    rest = {name: each for name, each in body.items() if name not in ("type", "auth-id")}
     return Credential(kind, auth_id, rest | {"secrets": secrets})
 
 
@@ -163,4 +163,5 @@ def _from_certificate(where: str, given: Document, anchors: Sequence[Document]) 
     templates = (anchor.get("auth-id-template") for anchor in anchors if anchor["subject-dn"] == issuer)
     template = next((each for each in templates if isinstance(each, str)), None)
     auth_id = str(subject) if template is None else apply_template(f"{where}.cert", template, subject)
-    return _credential(where, shape.type, auth_id, write_shape(shape), [validity(certificate)])
+    body = {name: each for name, each in write_shape(shape).items() if name != "cert"}
+    return _credential(where, shape.type, auth_id, body, [validity(certificate)])

@@ -1,14 +1,15 @@
 """Reading Hono's JSON documents: shapes, base64, moments, and the bounds that hold for every one of them.
 
 The rules kept here: a refusal names the member (people miss that in Hono, issue 3480); null is the same as absent;
-no text holds NUL, nothing nests deeply and no number is beyond 64 bits, because not every database could store and
-search it.
+no text holds NUL and nothing nests deeply, because not every database could store and search it; every number is a
+double, because that is what is searched and hashed (RFC 8785).
 """
 
 import base64
 import binascii
 import datetime
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, TypeVar
 
@@ -19,14 +20,15 @@ from onboarding_api.domain.hono import Document, iso
 from onboarding_api.domain.identifiers import Timestamp
 
 DEPTH_MAX = 24
-NUMBER_MAX = 2**63 - 1
+INTEGER_MAX = 2**63 - 1
+"""The largest that Hono's own members can have: a long in Java."""
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)")
 _FRACTION = re.compile(r"\.\d+")
 _NAMED = re.compile(r"Object (?:contains unknown|missing required) field `(.*)`", re.DOTALL)
 _SOME_MEMBER = "[...]"
 """How msgspec writes the place of a value whose name is free."""
-Limit = Annotated[int, msgspec.Meta(ge=-1, le=NUMBER_MAX)]
-Count = Annotated[int, msgspec.Meta(ge=0, le=NUMBER_MAX)]
+Limit = Annotated[int, msgspec.Meta(ge=-1, le=INTEGER_MAX)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=INTEGER_MAX)]
 NonEmpty = Annotated[str, msgspec.Meta(min_length=1)]
 Shape = TypeVar("Shape")
 NewId = Callable[[], str]
@@ -111,9 +113,9 @@ def require_storable(value: object, where: str = "", depth: int = DEPTH_MAX) -> 
 
 
 def _require_bounded(value: object, where: str) -> None:
-    """Refuse numbers that not every database could store, search and show again as they were."""
-    if isinstance(value, int | float) and not -NUMBER_MAX <= value <= NUMBER_MAX:
-        raise DocumentRefusedError(where, f"not a number from -{NUMBER_MAX} to {NUMBER_MAX}")
+    """Refuse numbers beyond a double."""
+    if isinstance(value, int | float) and not -sys.float_info.max <= value <= sys.float_info.max:
+        raise DocumentRefusedError(where, "a number beyond a double (IEEE 754)")
     if isinstance(value, dict):
         for name, each in value.items():
             _require_bounded(each, f"{where}.{name}" if where else name)
