@@ -3,8 +3,8 @@
 A balancer tells the address in X-Forwarded-For, and so can anybody who reaches us. So that header counts only with a
 stated number of proxies of ours (`--trusted-proxies`): each of them appended one address, and the outermost of these
 is the client's; whatever stands before it the client wrote himself. The application is wrapped accordingly
-(`app.py`), so `request.remote_addr` is that address here. WSGI has one variable for X-Forwarded-For and X_Forwarded_For, and
-the server fills it with either: only a proxy can drop the wrong one (`docs/running.md`).
+(`app.py`), so `request.remote_addr` is that address here. WSGI has one variable for X-Forwarded-For and
+X_Forwarded_For, and the server fills it with either: only a proxy can drop the wrong one (`docs/running.md`).
 """
 
 import ipaddress
