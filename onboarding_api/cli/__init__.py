@@ -4,9 +4,11 @@ Ends with 0 if all was done, 1 if it was refused, 2 if the command is not unders
 """
 
 import json
+import os
 import sys
 
 import click
+from click.types import BoolParamType
 
 from onboarding_api.cli.audit import audit
 from onboarding_api.cli.credentials import credential
@@ -35,7 +37,7 @@ def main() -> None:
     try:
         onboarding_api()
     except RegistryError as error:
-        if "--json" in sys.argv:
+        if "--json" in sys.argv or BoolParamType.str_to_bool(os.environ.get("ONBOARDING_JSON", "")):
             click.echo(json.dumps({"error": str(error), "remedy": error.remedy} | dict(error.facts)), err=True)
         else:
             click.echo(f"onboarding-api: {error}\n{error.remedy}", err=True)

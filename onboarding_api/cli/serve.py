@@ -16,7 +16,7 @@ from onboarding_api.cli.options import (
     tell,
 )
 from onboarding_api.config import Config
-from onboarding_api.domain.errors import AddressRefusedError, RegistryError
+from onboarding_api.domain.errors import AddressRefusedError, IssuerRefusedError, RegistryError
 from onboarding_api.domain.openid import Provider
 from onboarding_api.key_file import load_seal
 from onboarding_api.services.signing_keys import open_signing_keys
@@ -128,6 +128,7 @@ def serve(
         Check("bind", lambda: require_free(*_address(bind))),
         Check("database", lambda: _require_database(database)),
         Check("key-file", lambda: _require_keys(database, key_file)),
+        Check("issuer", lambda: _require_issuer(issuer, openid_issuer)),
         Check("openid", lambda: _provider(openid_issuer, openid_audience, openid_jwks_url)),
     ]
     check_configuration(checks, only=check_config, as_json=as_json)
@@ -171,6 +172,13 @@ def _require_keys(url: str, key_file: Path) -> None:
     with closing(Database(url)) as database:
         open_signing_keys(database, seal)
         require_token_keys(database, seal)
+
+
+def _require_issuer(issuer: str, openid_issuer: str | None) -> None:
+    if not issuer.strip():
+        raise IssuerRefusedError("the issuer is empty")
+    if issuer == openid_issuer:
+        raise IssuerRefusedError("the issuer is the OpenID provider's: our own tokens would be taken for its")
 
 
 def _provider(issuer: str | None, audience: str | None, jwks_url: str | None) -> Provider | None:

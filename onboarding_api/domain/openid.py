@@ -166,9 +166,15 @@ def require_timely(claims: Claims, now: Timestamp) -> None:
         raise OpenIdTokenRefusedError("the token is not valid yet")
 
 
-def require_encrypted(url: str) -> None:
-    """Refuse an address whose answer others could change on the way; only this machine needs no TLS."""
-    parts = urlsplit(url)
-    here = parts.hostname in ("localhost", "127.0.0.1", "::1")
+def require_encrypted(url: str, found_by: str | None = None) -> None:
+    """Refuse an address whose answer others could change on the way; only this machine needs no TLS.
+
+    An address that was found by one elsewhere does need it, or it could have us ask whatever listens here.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise OpenIdConfigurationError(f"not an address: {url}") from error
+    here = parts.hostname in ("localhost", "127.0.0.1", "::1") and not (found_by or "").startswith("https:")
     if not parts.hostname or parts.fragment or not (parts.scheme == "https" or (parts.scheme == "http" and here)):
         raise OpenIdConfigurationError(f"not an https address: {url}")

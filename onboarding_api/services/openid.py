@@ -39,8 +39,11 @@ Fetch = Callable[[str], bytes]
 """Return what is at an address, or raise OpenIdUnreachableError; bounded in time and size."""
 FRESH_S = 10 * 60
 RETRY_S = 30
+_SOON_S = 5
 STALE_S = 24 * 3600
 _REMEMBERED = 4096
+_WAIT_S = 2.0
+"""How long a request waits while another one fetches the first keys: it holds a thread."""
 
 
 class _Discovery(msgspec.Struct, frozen=True):
@@ -57,10 +60,11 @@ class _Published:
 class OpenId:
     """Reads the tokens of one provider."""
 
-    def __init__(self, provider: Provider, database: Database, fetch: Fetch) -> None:
+    def __init__(self, provider: Provider, database: Database, fetch: Fetch, wait_s: float = _WAIT_S) -> None:
         self._provider = provider
         self._database = database
         self._fetch = fetch
+        self._wait_s = wait_s
         self._published: _Published | None = None
         self._tried_at = Timestamp(-RETRY_S)
         self._fetching = threading.Lock()
@@ -99,11 +103,13 @@ class OpenId:
         kept = self._published
         if kept is not None and now < kept.at + FRESH_S and not unknown:
             return kept
-        if self._fetching.acquire(blocking=kept is None):
+        if self._fetching.acquire(timeout=self._wait_s if kept is None else 0):
             try:
                 self._renew(now)
             finally:
                 self._fetching.release()
+        elif kept is None:
+            raise OpenIdUnreachableError("the OpenID provider's keys are being fetched", _SOON_S)
         if self._published is None or now >= self._published.at + STALE_S:
             raise OpenIdUnreachableError("the OpenID provider cannot be reached", RETRY_S)
         return self._published
@@ -128,5 +134,5 @@ class OpenId:
             raise OpenIdConfigurationError("the provider's discovery document cannot be read") from error
         if discovery.issuer != self._provider.issuer:
             raise OpenIdConfigurationError("the provider's discovery document is of another issuer")
-        require_encrypted(discovery.jwks_uri)
+        require_encrypted(discovery.jwks_uri, found_by=self._provider.issuer)
         return discovery.jwks_uri

@@ -132,7 +132,7 @@ def _unforeseen(error: Exception) -> Response:
 def _refuse(error: RegistryError) -> Response:
     problem = PROBLEMS.get(type(error))
     if problem is None:
-        raise error
+        return _unforeseen(error)
     response = _answer(problem, str(error), error.remedy, error.facts)
     if problem.status is _S.UNAUTHORIZED:
         if is_management():

@@ -41,6 +41,24 @@ def test_another_databases_key_file_is_found_out(folder: Path) -> None:
     assert "does not open with this key file" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("issuer", "told"), [("", "is empty"), ("  ", "is empty"), ("https://login.example", "is the OpenID provider's")]
+)
+def test_an_issuer_that_is_nobody_or_somebody_else_is_found_out(folder: Path, issuer: str, told: str) -> None:
+    openid = ["--openid-issuer", "https://login.example", "--openid-audience", "us"]
+    result = check("serve", *settings(folder), "--issuer", issuer, *openid, "--json")
+    (problem,) = json.loads(result.stdout)["problems"]
+    assert problem["setting"] == "issuer"
+    assert told in problem["problem"]
+    assert "--issuer" in problem["remedy"]
+
+
+def test_a_providers_address_that_is_none_is_found_out(folder: Path) -> None:
+    openid = ["--openid-issuer", "https://[bad", "--openid-audience", "us"]
+    (problem,) = json.loads(check("serve", *settings(folder), *openid, "--json").stdout)["problems"]
+    assert problem["setting"] == "openid"
+
+
 def test_a_misspelt_variable_is_warned_about(folder: Path) -> None:
     result = check("serve", *settings(folder), ONBOARDING_TENNANT_RATE="5", ONBOARDING_SERVE_BIND="x")
     assert result.exit_code == 0

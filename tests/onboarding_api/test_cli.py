@@ -110,6 +110,20 @@ def test_a_script_reads_an_error_as_json(
     assert told["remedy"]
 
 
+@pytest.mark.parametrize(("variable", "as_json"), [("1", True), ("true", True), ("0", False), ("", False)])
+def test_the_variable_for_json_holds_for_errors_too(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], variable: str, as_json: bool
+) -> None:
+    for name, value in (shell.variables | {"ONBOARDING_JSON": variable}).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("sys.argv", ["onboarding-api", "tenant", "list"])
+    with pytest.raises(SystemExit):
+        main()
+    errors = capsys.readouterr().err
+    assert errors.startswith("{") == as_json
+    assert "no tables yet" in (json.loads(errors)["error"] if as_json else errors)
+
+
 @pytest.mark.parametrize(
     ("arguments", "stdin"),
     [

@@ -5,6 +5,7 @@ import base64
 import psycopg
 import pytest
 
+from onboarding_api.domain.errors import KeyFileRefusedError
 from tests.onboarding_api.actors import Api, FactoryDevice, User, document, expect_problem
 
 
@@ -106,3 +107,14 @@ def test_a_lost_database_connection_is_told_once_and_replaced(api: Api, ann: Use
     expect_problem(answer, 503, "database-unreachable")
     assert int(answer.headers["Retry-After"]) > 0
     assert ann.read(opened)["state"] == "open"
+
+
+def test_a_refusal_that_no_request_could_have_caused_is_our_trouble(api: Api) -> None:
+    def fail() -> str:
+        raise KeyFileRefusedError("the key file cannot be read: /secret/place")
+
+    api.app.add_url_rule("/fails", view_func=fail)
+    response = api.app.test_client().get("/fails")
+    problem = expect_problem(response, 500, "internal-error")
+    assert problem["remedy"].startswith("Try again")
+    assert "/secret/place" not in response.text

@@ -32,6 +32,12 @@ class AddressRefusedError(RegistryError):
     remedy = "Give --bind (ONBOARDING_BIND) a free HOST:PORT."
 
 
+class IssuerRefusedError(RegistryError):
+    """Nobody, or somebody else, would be named as the issuer of our tokens and assignments."""
+
+    remedy = "Give --issuer (ONBOARDING_ISSUER) a name that is this service's alone and stays: devices pin it."
+
+
 class BrokerRefusedError(RegistryError):
     """The broker's address, its authority, or our certificate there cannot be used."""
 
