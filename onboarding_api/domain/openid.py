@@ -168,7 +168,11 @@ def require_timely(claims: Claims, now: Timestamp) -> None:
 
 def require_encrypted(url: str) -> None:
     """Refuse an address whose answer others could change on the way; only this machine needs no TLS."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise OpenIdConfigurationError(f"not an https address: {url}") from error
     here = parts.hostname in ("localhost", "127.0.0.1", "::1")
     if not parts.hostname or parts.fragment or not (parts.scheme == "https" or (parts.scheme == "http" and here)):
         raise OpenIdConfigurationError(f"not an https address: {url}")

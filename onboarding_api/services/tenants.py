@@ -39,6 +39,7 @@ from onboarding_protocol.assignment import TrustAnchor
 
 _PURPOSE = "tenant authority"
 _SCHEMES = {"mqtts"}
+ENDPOINT_MAX = 2048
 
 
 class Tenants:
@@ -154,6 +155,8 @@ def require_endpoint(url: str) -> None:
         usable = parts.scheme in _SCHEMES and parts.hostname and parts.port and not parts.path.strip("/")
     except ValueError:
         usable = False
+    if len(url) > ENDPOINT_MAX:
+        raise EndpointRefusedError(f"an endpoint's address has no more than {ENDPOINT_MAX} characters")
     if not usable or not url.isascii() or "@" in url:
         raise EndpointRefusedError(f"not an endpoint a device can use: {url}")
 

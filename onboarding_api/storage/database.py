@@ -23,6 +23,7 @@ from onboarding_api.domain.errors import ConcurrentChangeError, DatabaseUnreacha
 
 __all__ = ["Connection", "Database"]
 
+_KINDS = (("sqlite", "pysqlite"), ("postgresql", "psycopg"))
 _RIVALRY = ("40001", "40P01")
 """PostgreSQL's serialization failure and deadlock (appendix A): done again, as after any other rivalry."""
 _BUSY_MS = 10_000
@@ -41,9 +42,11 @@ class Database:
     def __init__(self, url: str) -> None:
         try:
             address = make_url(url)
-            address.get_dialect()
-        except (ArgumentError, NoSuchModuleError) as error:
+            dialect = address.get_dialect()
+        except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
             raise DatabaseUnusableError("the database URL is not one") from error
+        if (dialect.name, dialect.driver) not in _KINDS:
+            raise DatabaseUnusableError("the database is neither SQLite nor PostgreSQL through psycopg")
         self.closed = False
         self._turn: _Turn | None = None
         self.is_sqlite = address.get_backend_name() == "sqlite"

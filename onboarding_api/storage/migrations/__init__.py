@@ -6,7 +6,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError
 
 from onboarding_api.domain.errors import DatabaseUnusableError, SchemaOutdatedError
 from onboarding_api.storage.database import Database
@@ -19,7 +19,7 @@ def upgrade(database: Database, revision: str = "head") -> str:
         with database.writing() as connection:
             configuration.attributes["connection"] = connection
             command.upgrade(configuration, revision)
-    except OperationalError as error:
+    except DatabaseError as error:
         raise DatabaseUnusableError(f"the database cannot be upgraded: {error.orig}") from error
     return _head(configuration)
 
@@ -38,7 +38,7 @@ def require_current(database: Database) -> None:
     try:
         with database.reading() as connection:
             present = MigrationContext.configure(connection).get_current_revision()
-    except OperationalError as error:
+    except DatabaseError as error:
         raise DatabaseUnusableError(f"the database cannot be opened: {error.orig}") from error
     if present != expected:
         found = "has no tables yet" if present is None else f"has the tables of {present}, not {expected}"
