@@ -54,6 +54,7 @@ class Database:
             if not address.database or address.database == ":memory:":
                 raise DatabaseUnusableError("SQLite in memory cannot be shared by several connections")
             path = Path(address.database)
+            _create_private(path)
             self._readers = create_engine(address, isolation_level="AUTOCOMMIT", pool_size=_READERS, max_overflow=-1)
             self._writer = create_engine(address, pool_size=1, max_overflow=0, pool_timeout=_BUSY_MS / 1000)
             self._turn = _Turn(path.with_name(path.name + "-turn"))
@@ -128,6 +129,16 @@ class _Turn:
     def close(self) -> None:
         """Forget the lock file."""
         os.close(self._file)
+
+
+def _create_private(path: Path) -> None:
+    """Create a database that does not exist for its owner alone; SQLite gives the files beside it the same mode."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise DatabaseUnusableError(f"cannot create the database: {error.strerror}: {path}") from error
 
 
 def _prepare_reader(connection: sqlite3.Connection, _record: object) -> None:

@@ -9,7 +9,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.exc import DatabaseError
 
 from onboarding_api.domain.errors import DatabaseUnusableError, SchemaOutdatedError
-from onboarding_api.storage.database import Database
+from onboarding_api.storage.database import Connection, Database
+
+_UPGRADING = int.from_bytes(b"onboard", "big")
+"""The name of the advisory lock; 63 bits, and ours alone in a database that is ours."""
 
 
 def upgrade(database: Database, revision: str = "head") -> str:
@@ -17,6 +20,8 @@ def upgrade(database: Database, revision: str = "head") -> str:
     configuration = _configuration()
     try:
         with database.writing() as connection:
+            if not database.is_sqlite:
+                upgrading_alone(connection)
             configuration.attributes["connection"] = connection
             command.upgrade(configuration, revision)
     except DatabaseError as error:
@@ -30,6 +35,14 @@ def downgrade(database: Database, revision: str) -> None:
     with database.writing() as connection:
         configuration.attributes["connection"] = connection
         command.downgrade(configuration, revision)
+
+
+def upgrading_alone(connection: Connection) -> None:
+    """Keep others from upgrading the same database until this transaction ends; wait for one who does, however long."""
+    patience = connection.exec_driver_sql("SELECT current_setting('lock_timeout')").scalar_one()
+    connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_UPGRADING})")
+    connection.exec_driver_sql("SELECT set_config('lock_timeout', %s, true)", (patience,))
 
 
 def require_current(database: Database) -> None:
