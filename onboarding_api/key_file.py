@@ -29,14 +29,20 @@ def load_seal(path: Path) -> Seal:
 
 def create_key_file(path: Path, randomness: Randomness) -> bool:
     """Create the key unless the file exists; tell whether it was created. An existing key is never replaced."""
+    if path.exists():
+        return False
+    new = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(base64.b64encode(randomness(KEY_OCTETS)) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(new, path)  # complete when it is there: a rival reads it at once
+        finally:
+            new.unlink()
     except FileExistsError:
         return False
     except OSError as error:
         raise KeyFileRefusedError(f"the key file cannot be created: {error.strerror}: {path}") from error
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(base64.b64encode(randomness(KEY_OCTETS)) + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
     return True

@@ -148,7 +148,7 @@ def _devices(database: str) -> DeviceManagement:
 def _filter(text: str) -> Filter:
     """Read /pointer=value; true, false and numbers are what they look like, and "7" in quotation marks is a text."""
     pointer, separator, value = text.partition("=")
-    if not separator:
+    if not separator or not _is_text(text):
         raise click.UsageError(f"not a filter such as /enabled=true: {text}")
     try:
         meant = msgspec.json.decode(value, type=bool | int | float | str)
@@ -157,9 +157,14 @@ def _filter(text: str) -> Filter:
     return read_filter(pointer, meant, "--filter")
 
 
+def _is_text(argument: str) -> bool:
+    """Tell whether an argument was UTF-8; octets that were not are half surrogate pairs in it."""
+    return not any("\ud800" <= character <= "\udfff" for character in argument)
+
+
 def _order(text: str) -> Order:
     pointer, _, direction = text.partition(":")
-    if direction not in ("", "asc", "desc"):
+    if direction not in ("", "asc", "desc") or not _is_text(text):
         raise click.UsageError(f"not an order such as /status/created:desc: {text}")
     return Order(read_pointer(pointer, "--sort"), direction == "desc")
 

@@ -62,6 +62,8 @@ def _opened(output: Path | None) -> Iterator[BinaryIO]:
     if output is None:
         yield sys.stdout.buffer
         return
+    if output.is_dir():
+        raise FileNotWritableError(f"a folder, not a file: {output}")
     new = output.with_name(f".{output.name}.{os.getpid()}")
     try:
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
@@ -71,5 +73,7 @@ def _opened(output: Path | None) -> Iterator[BinaryIO]:
         with os.fdopen(descriptor, "wb") as file:
             yield file
         new.replace(output)
+    except OSError as error:
+        raise FileNotWritableError(f"cannot write {output}: {error.strerror}") from error
     finally:
         new.unlink(missing_ok=True)

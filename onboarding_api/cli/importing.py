@@ -1,6 +1,7 @@
 """onboarding-api device import: many devices from a file, in batches, with a journal of how far it came."""
 
 import os
+import stat
 import sys
 import uuid
 from collections.abc import Callable
@@ -169,6 +170,8 @@ def _format_of(path: Path) -> str:
 
 def _open(path: Path) -> BufferedReader:
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise FileUnreadableError(f"not a file that can be read again after an interruption: {path}")
         return path.open("rb")
     except OSError as error:
         raise FileUnreadableError(f"cannot read {path}: {error.strerror}") from error

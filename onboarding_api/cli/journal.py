@@ -9,6 +9,8 @@ import fcntl
 import hashlib
 import os
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from io import BufferedReader
 from pathlib import Path
@@ -103,18 +105,21 @@ class Journal:
 
     def refuse(self, text: str) -> None:
         """Keep a refused row."""
-        self._refused.write(text.encode())
+        with _writing(self.refused_path):
+            self._refused.write(text.encode())
 
     def advance(self) -> None:
         """Note down how far it came."""
-        self._refused.flush()
-        os.fsync(self._refused.fileno())
+        with _writing(self.refused_path):
+            self._refused.flush()
+            os.fsync(self._refused.fileno())
         self.progress.refused_octets = self._refused.tell()
         self._write()
 
     def close(self) -> None:
-        """Leave both files as they are, for another run."""
-        self._refused.close()
+        """Leave both files as they are, for another run, which cuts off what could not be written."""
+        with suppress(OSError):
+            self._refused.close()
 
     def finish(self) -> None:
         """Remove the checkpoint, and the file of refused rows if there are none."""
@@ -140,29 +145,33 @@ class Journal:
         write_private(self._path, msgspec.json.encode(_Noted(self._terms, self.progress, 1)))
 
     def _open_refused(self, preamble: str) -> BinaryIO:
-        try:
+        with _writing(self.refused_path):
             descriptor = os.open(self.refused_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise FileNotWritableError(f"cannot write {self.refused_path}: {error.strerror}") from error
-        opened = os.fdopen(descriptor, "r+b")
-        if os.fstat(descriptor).st_size < self.progress.refused_octets:
-            opened.close()
-            raise ImportChangedError(f"{self.refused_path} is shorter than the interrupted import left it")
-        opened.truncate(self.progress.refused_octets)
-        opened.seek(0, os.SEEK_END)
-        if not opened.tell():
-            opened.write(preamble.encode())
+            opened = os.fdopen(descriptor, "r+b")
+            if os.fstat(descriptor).st_size < self.progress.refused_octets:
+                opened.close()
+                raise ImportChangedError(f"{self.refused_path} is shorter than the interrupted import left it")
+            opened.truncate(self.progress.refused_octets)
+            opened.seek(0, os.SEEK_END)
+            if not opened.tell():
+                opened.write(preamble.encode())
         return opened
 
 
 def write_private(path: Path, octets: bytes) -> None:
     """Replace a file as a whole, durably, readable by its owner only."""
     new = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with _writing(path):
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
             file.write(octets)
             file.flush()
             os.fsync(file.fileno())
         new.replace(path)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise FileNotWritableError(f"cannot write {path}: {error.strerror}") from error

@@ -158,11 +158,18 @@ def delete(tenant_id: str, if_version: str | None, yes: bool, database: str, as_
 @click.argument("tenant_id", metavar="[TENANT]", required=False)
 @click.option("--all", "everyone", is_flag=True, help="The authorities of all tenants, for a broker they share.")
 @database_option
-def authorities(tenant_id: str | None, everyone: bool, database: str) -> None:
+@json_option
+def authorities(tenant_id: str | None, everyone: bool, database: str, as_json: bool) -> None:
     """Print the authorities of a tenant as PEM: what its broker must trust."""
     if (tenant_id is None) != everyone:
         raise click.UsageError("name a tenant, or give --all")
     directory = TenantDirectory(current_database(database))
-    wanted = [record.id for record in directory.list()] if tenant_id is None else [parse_tenant_id(tenant_id)]
-    for each in wanted:
-        click.echo(directory.authority_pem(each), nl=False)
+    if tenant_id is not None:
+        wanted = [parse_tenant_id(tenant_id)]
+    else:
+        wanted = [record.id for record in directory.list() if record.endpoint_url is not None]
+    found = [{"id": each, "pem": directory.authority_pem(each)} for each in wanted]
+    if as_json:
+        click.echo(json.dumps(found if everyone else found[0]))
+    for told in [] if as_json else found:
+        click.echo(told["pem"], nl=False)

@@ -7,12 +7,15 @@ from onboarding_api.domain.audit import Actor, Origin
 from onboarding_api.domain.errors import (
     ManagementRefusedError,
     RoleRefusedError,
+    SubjectRefusedError,
     TenantUnknownError,
     UserRefusedError,
 )
 from onboarding_api.domain.identifiers import TenantId, UserId
 from onboarding_api.domain.ownership import Claimant
 
+ISSUER_MAX, SUBJECT_MAX = 512, 256
+"""Characters. OpenID Connect Core (section 2) allows a subject of 255."""
 PASSWORD_MIN = 8
 PASSWORD_MAX = 1024
 """Argon2 takes any length; the bound only keeps requests small."""
@@ -89,3 +92,10 @@ def require_password(password: str) -> None:
     """Refuse passwords that are too short or absurdly long."""
     if not PASSWORD_MIN <= len(password) <= PASSWORD_MAX:
         raise UserRefusedError(f"a password has {PASSWORD_MIN} to {PASSWORD_MAX} characters")
+
+
+def require_subject(issuer: str, subject: str) -> None:
+    """Refuse what no provider can have named, or what not every database can hold."""
+    for name, text, longest in (("issuer", issuer, ISSUER_MAX), ("subject", subject, SUBJECT_MAX)):
+        if not 1 <= len(text) <= longest or not text.isprintable():
+            raise SubjectRefusedError(f"the {name} has not 1 to {longest} printable characters")

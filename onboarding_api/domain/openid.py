@@ -173,8 +173,9 @@ def require_encrypted(url: str, found_by: str | None = None) -> None:
     """
     try:
         parts = urlsplit(url)
+        _ = parts.port
     except ValueError as error:
-        raise OpenIdConfigurationError(f"not an address: {url}") from error
+        raise OpenIdConfigurationError(f"not an https address: {url}") from error
     here = parts.hostname in ("localhost", "127.0.0.1", "::1") and not (found_by or "").startswith("https:")
     if not parts.hostname or parts.fragment or not (parts.scheme == "https" or (parts.scheme == "http" and here)):
         raise OpenIdConfigurationError(f"not an https address: {url}")

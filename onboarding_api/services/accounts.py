@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 
-from onboarding_api.domain.accounts import Account, Role, require_membership, require_password
+from onboarding_api.domain.accounts import Account, Role, require_membership, require_password, require_subject
 from onboarding_api.domain.audit import SERVICE, Action, Actor, Event, Origin, chain_of
 from onboarding_api.domain.errors import (
     CredentialsRefusedError,
@@ -119,6 +119,7 @@ class Accounts:
 
     def link(self, name: str, issuer: str, subject: str, now: Timestamp, by: Actor = SERVICE) -> Account:
         """Let somebody at an OpenID provider be this account."""
+        require_subject(issuer, subject)
 
         def change(connection: Connection, account: Account) -> Event:
             if find_account_by_subject(connection, issuer, subject) is not None:

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from onboarding_api.domain.errors import SchemaOutdatedError
 from onboarding_api.domain.identifiers import Randomness, Timestamp
 from onboarding_api.domain.sealing import Seal
+from onboarding_api.services.management.attempts import until_settled
 from onboarding_api.storage.database import Connection, Database
 from onboarding_api.storage.signing_keys import SealedSigningKey, find_signing_keys, insert_signing_key
 from onboarding_protocol.assignment import jwk_thumbprint
@@ -31,10 +32,14 @@ class SigningKeys:
 
 def ensure_signing_keys(database: Database, seal: Seal, randomness: Randomness, now: Timestamp) -> None:
     """Make the keys that do not exist yet."""
-    with database.writing() as connection:
-        for purpose, ranks in _RANKS.items():
-            for rank in range(len(find_signing_keys(connection, purpose)), ranks):
-                insert_signing_key(connection, new_signing_key(seal, purpose, rank, randomness), now)
+
+    def attempt() -> None:
+        with database.writing() as connection:
+            for purpose, ranks in _RANKS.items():
+                for rank in range(len(find_signing_keys(connection, purpose)), ranks):
+                    insert_signing_key(connection, new_signing_key(seal, purpose, rank, randomness), now)
+
+    until_settled(attempt)
 
 
 def new_signing_key(seal: Seal, purpose: str, rank: int, randomness: Randomness) -> SealedSigningKey:

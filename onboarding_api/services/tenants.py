@@ -9,7 +9,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from onboarding_api.domain.audit import SERVICE, SERVICE_CHAIN, Action, Actor, Event, chain_of
 from onboarding_api.domain.canonical import digest
 from onboarding_api.domain.certificates import Authority, create_authority, new_serial
-from onboarding_api.domain.errors import EndpointRefusedError, TenantExistsError, TenantUnknownError
+from onboarding_api.domain.errors import (
+    EndpointMissingError,
+    EndpointRefusedError,
+    TenantExistsError,
+    TenantUnknownError,
+)
 from onboarding_api.domain.hono import Document, tenant_document
 from onboarding_api.domain.identifiers import (
     AuthorityId,
@@ -39,6 +44,7 @@ from onboarding_protocol.assignment import TrustAnchor
 
 _PURPOSE = "tenant authority"
 _SCHEMES = {"mqtts"}
+ENDPOINT_MAX = 2048
 
 
 class Tenants:
@@ -123,8 +129,10 @@ class TenantDirectory:
         """Return what the broker must trust for this tenant's devices, as PEM."""
         with self._database.reading() as connection:
             certificates = authority_certificates(connection, tenant)
+            if not certificates and not tenant_exists(connection, tenant):
+                raise TenantUnknownError(f"there is no tenant {tenant}")
         if not certificates:
-            raise TenantUnknownError(f"there is no tenant {tenant}")
+            raise EndpointMissingError(f"the tenant {tenant} has no endpoint yet, so nothing certifies its devices")
         loaded = (x509.load_der_x509_certificate(der) for der in certificates)
         return "".join(certificate.public_bytes(Encoding.PEM).decode("ascii") for certificate in loaded)
 
@@ -155,6 +163,8 @@ def require_endpoint(url: str) -> None:
         usable = parts.scheme in _SCHEMES and parts.hostname and parts.port and not parts.path.strip("/")
     except ValueError:
         usable = False
+    if len(url) > ENDPOINT_MAX:
+        raise EndpointRefusedError(f"an endpoint's address has no more than {ENDPOINT_MAX} characters")
     if not usable or not url.isascii() or "@" in url:
         raise EndpointRefusedError(f"not an endpoint a device can use: {url}")
 

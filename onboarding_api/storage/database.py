@@ -33,6 +33,7 @@ from onboarding_api.storage.turn import Turn
 
 __all__ = ["Connection", "Database"]
 
+_KINDS = (("sqlite", "pysqlite"), ("postgresql", "psycopg"))
 _RIVALRY = ("40001", "40P01")
 """PostgreSQL's serialization failure and deadlock (appendix A): done again, as after any other rivalry."""
 _WAITED_TOO_LONG = ("55P03", "57014")
@@ -63,9 +64,11 @@ class Database:
     def __init__(self, url: str, patience_s: float = PATIENCE_S) -> None:
         try:
             address = make_url(url)
-            address.get_dialect()
-        except (ArgumentError, NoSuchModuleError) as error:
+            dialect = address.get_dialect()
+        except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
             raise DatabaseUnusableError("the database URL is not one") from error
+        if (dialect.name, dialect.driver) not in _KINDS:
+            raise DatabaseUnusableError("the database is neither SQLite nor PostgreSQL through psycopg")
         self.closed = False
         self._turn: Turn | None = None
         self.is_sqlite = address.get_backend_name() == "sqlite"
@@ -73,6 +76,7 @@ class Database:
             if not address.database or address.database == ":memory:":
                 raise DatabaseUnusableError("SQLite in memory cannot be shared by several connections")
             path = Path(address.database)
+            _create_private(path)
             engine = partial(_engine, address, json_serializer=_as_it_reads)
             self._readers = engine(isolation_level="AUTOCOMMIT", pool_size=_READERS, max_overflow=-1)
             self._writer = engine(pool_size=1, max_overflow=0, pool_timeout=patience_s)
@@ -132,6 +136,16 @@ class Database:
 
     def _next_turn(self) -> AbstractContextManager[None]:
         return self._turn.taken() if self._turn else nullcontext()
+
+
+def _create_private(path: Path) -> None:
+    """Create a database that does not exist for its owner alone; SQLite gives the files beside it the same mode."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise DatabaseUnusableError(f"cannot create the database: {error.strerror}: {path}") from error
 
 
 def _prepare_reader(patience_s: float, connection: sqlite3.Connection, _record: object) -> None:

@@ -200,7 +200,7 @@ def test_a_line_that_is_too_long_is_refused_and_the_next_one_is_read() -> None:
     long = b'{"device-id":"d1","device":{"ext":{"a":"' + b"x" * 3 * RECORD_MAX + b'"}}}\n'
     found = entries(long + b'{"device-id":"d2"}\n', JsonLines)
     assert [entry.device for entry in found] == [None, "d2"]
-    assert found[0].content == Fault("", f"longer than {RECORD_MAX} octets")
+    assert found[0].content == Fault("", f"longer than {RECORD_MAX} octets: shorten it in this file")
     assert found[1].line == 2
 
 

@@ -1,13 +1,21 @@
 """The command line, from nothing to a tenant with a user."""
 
 import json
+import os
 import stat
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 
 from onboarding_api.cli import main
+from onboarding_api.domain.errors import EndpointMissingError, TenantUnknownError
+from onboarding_api.storage.database import Database
+from onboarding_api.storage.migrations import upgrade, upgrading_alone
+from tests.onboarding_api.processes import PROGRAM
 from tests.onboarding_api.shell import Shell
 
 
@@ -40,6 +48,62 @@ def test_from_nothing_to_a_user_who_can_sign_in(shell: Shell) -> None:
         )
     )
     assert (user["name"], user["role"], user["tenant"]) == ("ann", "owner", "acme")
+
+
+def test_several_who_upgrade_at_once_wait_for_each_other(shell: Shell) -> None:
+    command: list[str | Path] = [PROGRAM, "db", "upgrade", "--json"]
+    environment = os.environ | shell.variables
+    rivals = [
+        subprocess.Popen(
+            command, env=environment, cwd=shell.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(5)
+    ]
+    answers = [(*rival.communicate(), rival.returncode) for rival in rivals]
+    assert [(told, ended) for _, told, ended in answers] == [("", 0)] * len(rivals)
+    assert sum(json.loads(told)["key_file_created"] for told, _, _ in answers) == 1
+    shell.ok("tenant", "create", "acme", "--endpoint", "mqtts://broker.example:8883")
+    assert shell.ok("db", "upgrade")
+
+
+def test_whoever_upgrades_waits_as_long_as_another_takes(shell: Shell, kind: str) -> None:
+    if kind == "sqlite":
+        return
+    held, waiting = Database(shell.variables["ONBOARDING_DATABASE"]), Database(shell.variables["ONBOARDING_DATABASE"])
+    seen = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    with closing(held), closing(waiting), ThreadPoolExecutor(1) as pool:
+        with held.writing() as connection:
+            upgrading_alone(connection)
+            later = pool.submit(upgrade, waiting)
+            while not connection.exec_driver_sql(seen).scalar():
+                assert not later.done()
+        assert later.result(timeout=60)
+
+
+def test_a_new_database_is_for_its_owner_alone(shell: Shell, kind: str) -> None:
+    if kind == "postgresql":
+        return
+    before = os.umask(0o022)
+    try:
+        shell.ok("db", "upgrade")
+        with closing(Database(shell.variables["ONBOARDING_DATABASE"])) as database, database.writing():
+            modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in shell.folder.glob("registry.db*")}
+    finally:
+        os.umask(before)
+    assert modes == dict.fromkeys(("registry.db", "registry.db-wal", "registry.db-shm", "registry.db-turn"), 0o600)
+
+
+def test_a_script_reads_what_a_broker_must_trust(shell: Shell) -> None:
+    shell.ok("db", "upgrade")
+    for tenant in ("acme", "globex"):
+        shell.ok("tenant", "create", tenant, "--endpoint", "mqtts://broker.example:8883")
+    shell.ok("tenant", "create", "bare")
+    assert shell.json("tenant", "ca", "acme") == {"id": "acme", "pem": shell.ok("tenant", "ca", "acme")}
+    everyone = json.loads(shell.ok("tenant", "ca", "--all", "--json"))
+    assert [each["id"] for each in everyone] == ["acme", "globex"]
+    assert "".join(each["pem"] for each in everyone) == shell.ok("tenant", "ca", "--all")
+    assert isinstance(shell.refused("tenant", "ca", "bare"), EndpointMissingError)
+    assert isinstance(shell.refused("tenant", "ca", "nobody"), TenantUnknownError)
 
 
 def test_the_trust_bundle_holds_each_tenants_authority(shell: Shell) -> None:

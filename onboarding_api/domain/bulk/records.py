@@ -80,7 +80,7 @@ def _record(taken: list[_Line], *, closed: bool) -> Record:
     line = taken[0].after.line - 1
     fault = None
     if not taken[0].whole:
-        fault = f"longer than {RECORD_MAX} octets"
+        fault = f"longer than {RECORD_MAX} octets: shorten it in this file"
     elif not closed:
         fault = "has a quotation mark that is not closed"
     try:

@@ -81,6 +81,12 @@ class SubjectTakenError(RegistryError):
     remedy = "Delete that user first, or link another subject."
 
 
+class SubjectRefusedError(RegistryError):
+    """This cannot be who somebody is at an OpenID provider."""
+
+    remedy = "Give --issuer and --subject exactly as `iss` and `sub` are in the provider's tokens."
+
+
 class SignInLockedError(RegistryError):
     """Too many sign-ins have failed under this name or from this address, whether or not the name exists."""
 

@@ -30,4 +30,4 @@ class ImportRunningError(RegistryError):
 class FileNotWritableError(RegistryError):
     """A file that a command writes cannot be written."""
 
-    remedy = "Make the folder writable, or copy the file to one that is."
+    remedy = "Name a file in a folder that is writable and has room; or copy the imported file to one."

@@ -47,7 +47,10 @@ class BrokerRefusedError(RegistryError):
 class DatabaseUnusableError(RegistryError):
     """The database URL is wrong, or what it names cannot be opened."""
 
-    remedy = "Give --database (ONBOARDING_DATABASE) a URL such as sqlite:////var/lib/onboarding/registry.db."
+    remedy = (
+        "Give --database (ONBOARDING_DATABASE) a URL such as sqlite:////var/lib/onboarding/registry.db"
+        " or postgresql+psycopg://USER@HOST/DATABASE."
+    )
 
 
 class DatabaseUnreachableError(DatabaseUnusableError):

@@ -8,7 +8,7 @@ import json
 from alembic import op
 
 revision = "r0008"
-down_revision = "r0006"
+down_revision = "r0007"
 
 _DOCUMENTS = ("tenants", "devices", "credentials")
 
