@@ -12,6 +12,7 @@ Nobody waits for ever: not for a connection, the turn, a lock, or what a search 
 """
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
