@@ -70,6 +70,17 @@ def test_another_registrys_key_file_is_refused_before_anything_is_sealed(
     assert stored(api) == before
 
 
+@pytest.mark.parametrize("option", [[], ["--dry-run"]])
+def test_an_import_under_another_registrys_key_file_leaves_nothing_behind(
+    shell: Shell, api: Api, tmp_path: Path, option: list[str]
+) -> None:
+    rows = tmp_path / "rows.ndjson"
+    rows.write_text(json.dumps({"device-id": "d1", "credentials": PSK}) + "\n")
+    assert isinstance(shell.refused("device", "import", "acme", str(rows), *option), SealBrokenError)
+    assert list(tmp_path.iterdir()) == [rows]
+    assert api.count("devices") == 0
+
+
 def test_a_lost_key_file_is_not_replaced_by_a_new_one(shell: Shell, api: Api) -> None:
     lost = shell.folder / "lost.key"
     shell.variables["ONBOARDING_KEY_FILE"] = str(lost)
