@@ -256,6 +256,14 @@ def test_two_tenants_share_an_authority_only_within_one_group(root: Manager) -> 
     root.create("/v1/tenants/third", {"trusted-ca": [explicit()]})
 
 
+def test_the_limit_that_honos_own_classes_write_twice_is_read_once(root: Manager) -> None:
+    twice = {"max-ttl-telemetry-qos0": 30, "maxTtlTelemetryQoS0": 30}
+    path = root.create("/v1/tenants/hono", {"resource-limits": twice})
+    assert root.get(path) == {"resource-limits": {"max-ttl-telemetry-qos0": 30}}
+    root.put(path, {"resource-limits": {"maxTtlTelemetryQoS0": 20}})
+    assert root.get(path) == {"resource-limits": {"max-ttl-telemetry-qos0": 20}}
+
+
 def test_a_deleted_tenant_takes_everything_along(root: Manager) -> None:
     root.create("/v1/tenants/gone", {"alias": "gone", "trusted-ca": [explicit()]})
     device = root.create("/v1/devices/gone/d1")

@@ -28,6 +28,8 @@ _ALIAS = re.compile(r"[a-z0-9-]{1,256}")
 _Sampling = Literal["default", "all", "none"]
 NAME_AND_GROUP_MAX_OCTETS = 2500
 """In UTF-8: the two are one key of an index, of which PostgreSQL takes 2,704 octets."""
+_TWICE = "maxTtlTelemetryQoS0"
+"""What Hono's own Java class writes beside `max-ttl-telemetry-qos0`; its clients cannot set that limit without."""
 OPERATORS_OWN = ("enabled", "alias", "trust-anchor-group", "registration-limits", "resource-limits")
 """What only the operator may change: names shared with other tenants, and what the tenant is allowed.
 
@@ -64,6 +66,7 @@ class _ResourceLimits(Closed, frozen=True):
     max_connections: Limit | None = None
     max_ttl: Limit | None = None
     max_ttl_telemetry_qos0: Limit | None = None
+    twice: Limit | None = msgspec.field(default=None, name=_TWICE)
     max_ttl_telemetry_qos1: Limit | None = None
     max_ttl_command_response: Limit | None = None
     data_volume: _DataVolume | None = None
@@ -153,6 +156,8 @@ def read_tenant_document(value: object, new_id: NewId) -> TenantDocument:
     if not isinstance((shape.ext or {}).get("invalidate-cache-on-update"), bool | None):
         raise DocumentRefusedError("ext.invalidate-cache-on-update", "Expected `bool`")
     _normalise_moments(document)
+    if (limits := cast("dict[str, object]", document.get("resource-limits", {}))) and _TWICE in limits:
+        limits.setdefault("max-ttl-telemetry-qos0", limits.pop(_TWICE))
     anchors = read_trust_anchors(shape.trusted_ca or [], new_id)
     document.pop("trusted-ca", None)
     if anchors:
