@@ -23,6 +23,7 @@ HASH = bcrypt.hashpw(b"secret", bcrypt.gensalt(4, b"2a")).decode()
 SHA = base64_of(hashlib.sha256(b"saltsecret").digest())
 SHA512 = base64_of(hashlib.sha512(b"saltsecret").digest())
 URL_SAFE = base64.urlsafe_b64encode(b"\xff" * 32).rstrip(b"=").decode()
+YEARS_BACKWARDS = {"not-before": "2025-01-01T00:00:00Z", "not-after": "0999-01-01T00:00:00Z"}
 PASSWORD_TOO_MANY = "[1].secrets[7].pwd-plain"
 
 
@@ -295,6 +296,7 @@ def test_credentials_stay_in_the_order_they_were_given(root: Manager) -> None:
         ([one("x" * 65, {"a": 1})], "[0].type"),
         ([one("x509-cert", {}, auth_id="")], "[0].auth-id"),
         ([one("x509-cert") | {"secrets": ["x"]}], "[0].secrets[0]"),
+        ([one("custom", YEARS_BACKWARDS)], "[0].secrets[0].not-after"),
         ([one("custom", {"not-before": "tomorrow"})], "[0].secrets[0].not-before"),
         ([one("custom", {"a": -(10**309)})], "[0].secrets[0].a"),
     ],
