@@ -1,5 +1,7 @@
 """A guest that boots with systemd, has Bluetooth, and the package at hand."""
 
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -21,6 +23,19 @@ def package() -> Path:
     subprocess.run([sys.executable, ROOT / "packaging" / "build.py"], check=True, cwd=ROOT)
     (package,) = (ROOT / "build").glob("device-agent_*_amd64.deb")
     return package
+
+
+@pytest.fixture(scope="module")
+def newer(package: Path, system: System) -> Path:
+    """Return the package at hand in the guest as its next version: the same files, a higher number."""
+    tree = package.parent / "device-agent-newer"
+    shutil.rmtree(tree, ignore_errors=True)
+    subprocess.run(["dpkg-deb", "--raw-extract", package, tree], check=True)
+    control = tree / "DEBIAN" / "control"
+    control.write_text(re.sub(r"(?m)^Version: .*$", r"\g<0>.1", control.read_text()))
+    newer = system.guest.folder / "newer.deb"
+    subprocess.run(["dpkg-deb", "--root-owner-group", "-Znone", "--build", tree, newer], check=True)
+    return newer
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -9,10 +9,13 @@ from tests.vm.guest import Guest
 
 UNIT = "device-agent.service"
 _NETWORKS = '[[network]]\nssid = "Home"\npassphrase = "correct horse battery"\n'
-_DROP_IN = '[wifi]\nbackend = "simulated"\nnetworks = "/etc/networks.toml"\n'
+DROP_IN = '[wifi]\nbackend = "simulated"\nnetworks = "/etc/networks.toml"\n'
 _BLUETOOTH = "[General]\nControllerMode = le\n"
-_UNTIL = """\
-until case "$({what} 2>/dev/null)" in *"{text}"*) true;; *) false;; esac; do sleep 0.2; done"""
+_RUNNING = """\
+process=$(systemctl show --value --property=MainPID {unit})
+case "$process $(systemctl show --value --property=SubState {unit})" in
+  "0 "*|"{former} "*) false;; *" running") echo $process;; *) false;; esac"""
+_HOLDS = """case "$({what} 2>/dev/null)" in *"{text}"*) true;; *) false;; esac"""
 # On a busy machine a controller may answer the kernel too late, which then wants no more of it: it gets another one.
 _CONTROLLER = """
 while true; do
@@ -71,21 +74,30 @@ class System:
         """Return every user and group."""
         return frozenset(await self.guest.run("cat", "/etc/passwd", "/etc/group"))
 
-    async def install(self) -> None:
-        """Install the package and wait until its service is ready."""
+    async def install(self, package: Path | None = None) -> None:
+        """Have dpkg install the package, or another build of it; the rest is the package's own business."""
         # The guest is made of packages that dpkg does not know of.
-        await self.guest.run("dpkg", "--install", "--force-depends", self.package)
-        await self.configure("10-wifi", _DROP_IN)
-        await self.restart()
+        await self.guest.run("dpkg", "--install", "--force-depends", package or self.package)
 
     async def configure(self, name: str, text: str) -> None:
         """Write a drop-in."""
+        await self.guest.run("mkdir", "-p", "/etc/device-agent/config.d")
         await self.guest.run("tee", f"/etc/device-agent/config.d/{name}.toml", given=text)
 
     async def restart(self) -> None:
         """Restart the service; returns when it has said READY, fails if it does not."""
         await self.guest.run("sh", "-c", f"systemctl reset-failed {UNIT} || true")  # it need not have been started yet
         await self.guest.run("systemctl", "restart", UNIT)
+
+    async def wait_running(self, former: str = "0") -> str:
+        """Wait until the service is ready, as another process than `former`; return its process."""
+        (process,) = await self.until(_RUNNING.format(unit=UNIT, former=former))
+        return process
+
+    async def until(self, command: str) -> list[str]:
+        """Wait until a command of the shell succeeds; return what it says then."""
+        script = f"until said=$({command}); do sleep 0.2; done; echo $said"
+        return await self.guest.run("timeout", "90", "sh", "-c", script)
 
     async def property(self, name: str) -> str:
         """Return what systemd says of the service."""
@@ -95,7 +107,7 @@ class System:
     async def wait_property(self, name: str, text: str) -> None:
         """Wait until a property of the service holds this text."""
         what = f"systemctl show --value --property={name} {UNIT}"
-        await self.guest.run("timeout", "90", "sh", "-c", _UNTIL.format(what=what, text=text))
+        await self.until(_HOLDS.format(what=what, text=text))
 
     async def ask(self, *arguments: str) -> dict[str, object]:
         """Run a `device-agent` command as root and return what it says."""

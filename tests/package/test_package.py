@@ -4,28 +4,34 @@ import signal
 from pathlib import Path
 
 import pytest
+import zxingcpp
+from PIL import Image
 
-from tests.package.system import UNIT, System
+from tests.package.system import DROP_IN, UNIT, System
 from tests.world.process import ProcessError
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 _NOT_OURS = ("/tmp/", "/var/tmp", "/var/lib/systemd", "/var/lib/bluetooth", "/etc/shadow-", "/etc/gshadow-")
+_HOOK = """[hooks]
+window_open = ["/bin/sh", "-c", "cd $RUN; echo $DEVICE_AGENT_EVENT $DEVICE_AGENT_SECONDS $(id -un) >new; mv new heard"]
+""".replace("$RUN", "/run/device-agent")
+_POWERED = "busctl get-property org.bluez /org/bluez/hci0 org.bluez.Adapter1 Powered"
 BUTTON = Path(__file__).parent / "press_button.py"
 
 
 async def test_installing_asks_nothing_and_the_service_gets_ready(system: System) -> None:
+    await system.configure("10-wifi", DROP_IN)
     await system.install()
-    assert await system.property("ActiveState") == "active"
+    process = await system.wait_running()
     assert (await system.property("StatusText")).startswith("Ready for commands on /run/device-agent/")
     assert await system.property("User") == "device-agent"
-    (process,) = await system.guest.run("systemctl", "show", "--value", "--property=MainPID", UNIT)
     status = dict(
         line.split(":\t", 1) for line in await system.guest.run("cat", f"/proc/{process}/status") if ":\t" in line
     )
     assert status["NoNewPrivs"] == "1"
     assert status["Seccomp"] == "2"
     assert {int(status[name], 16) for name in ("CapPrm", "CapEff", "CapBnd", "CapAmb")} == {0}
-    assert await system.guest.run("systemctl", "is-enabled", UNIT) == ["enabled"]
+    assert await system.property("UnitFileState") == "enabled"
     await system.guest.run("systemd-analyze", "security", "--no-pager", "--threshold=20", UNIT)
 
 
@@ -49,6 +55,14 @@ async def test_the_label_is_there_for_root_and_its_key_for_the_agent_alone(syste
     assert "device-agent 600 /var/lib/device-agent/bootstrapping.pem" in listed
 
 
+async def test_the_label_is_printed_as_pictures(system: System) -> None:
+    picture, drawing = system.guest.folder / "label.png", system.guest.folder / "label.svg"
+    label = await system.ask("label", "--png", str(picture), "--svg", str(drawing))
+    (found,) = zxingcpp.read_barcodes(Image.open(picture))
+    assert found.text == label["uri"]
+    assert str(label["code"]) in drawing.read_text()
+
+
 async def test_the_agents_group_may_open_the_window_and_nobody_else(system: System) -> None:
     as_nobody = ("setpriv", "--reuid", "nobody", "--clear-groups", "--regid")
     command = ("/usr/bin/device-agent", "status", "--json")
@@ -58,17 +72,32 @@ async def test_the_agents_group_may_open_the_window_and_nobody_else(system: Syst
         await system.guest.run(*as_nobody, "nogroup", *command)
 
 
-async def test_a_button_opens_the_window(system: System) -> None:
+async def test_a_button_opens_the_window_and_a_hook_hears_of_it(system: System) -> None:
     button = await system.guest.start("button", ["python3", "-c", BUTTON.read_text()])
     await button.wait_line("/dev/input/event")
-    await system.configure("20-button", f'[button]\ninput = "{button.text[0]}"\nkey = 529\n')
+    await system.configure("20-button", f'[button]\ninput = "{button.text[0]}"\nkey = 529\n{_HOOK}')
     await system.restart()
     assert await system.advertisements() == 0
     button.kill(signal.SIGUSR1)
     await system.wait_property("StatusText", "window is open")
     assert await system.advertisements() == 1
+    assert await system.until("cat /run/device-agent/heard") == ["window_open 300 device-agent"]
     await system.guest.run("rm", "/etc/device-agent/config.d/20-button.toml")
     await button.stop()
+
+
+async def test_bluetooth_that_rfkill_keeps_off_is_told_with_what_lifts_it(system: System) -> None:
+    await system.restart()
+    switch = "echo {} > $(echo /sys/class/bluetooth/hci0/rfkill*/soft)"
+    await system.guest.run("sh", "-c", switch.format(1))
+    await system.until(f"{_POWERED} | grep false")
+    with pytest.raises(ProcessError, match="rfkill unblock bluetooth"):
+        await system.ask("open")
+    await system.guest.run("sh", "-c", switch.format(0))
+    await system.guest.run(
+        "timeout", "90", "sh", "-c", f"until {_POWERED.replace('get', 'set')} b true; do sleep 0.2; done"
+    )
+    await system.ask("open")
 
 
 async def test_an_agent_that_dies_or_stands_still_is_started_again(system: System) -> None:
@@ -100,13 +129,63 @@ async def test_a_configuration_that_is_wrong_is_told_before_and_after(system: Sy
     await system.restart()
 
 
-async def test_removing_stops_the_agent_and_keeps_what_it_knows(system: System) -> None:
+async def test_after_a_boot_it_comes_back_by_itself(system: System) -> None:
+    former = await system.property("MainPID")
+    await system.guest.run("systemctl", "stop", UNIT, "bluetooth.service")
+    assert await system.property("ActiveState") == "inactive"
+    await system.guest.run("test", "!", "-e", "/run/device-agent")
+    await system.guest.run("systemctl", "start", "multi-user.target")  # what a boot starts
+    await system.wait_running(former)
+    assert (await system.ask("status"))["running"] is True
+
+
+async def test_a_reset_under_the_service_keeps_the_label(system: System) -> None:
     uri = (await system.ask("label"))["uri"]
+    assert await system.ask("reset", "--yes") == {"reset": True, "resets": 1}
+    assert (await system.ask("label"))["uri"] == uri
+
+
+async def test_an_upgrade_keeps_identity_and_configuration_and_runs_the_new_version(
+    system: System, newer: Path
+) -> None:
+    await system.configure("15-product", 'serial = "SN-7"\n')
+    label, former = await system.ask("label"), await system.property("MainPID")
+    assert label["serial"] == "SN-7"
+    await system.install(newer)
+    await system.wait_running(former)
+    assert await system.property("UnitFileState") == "enabled"
+    assert await system.ask("label") == label
+    (version,) = await system.guest.run("dpkg-query", "--show", "--showformat=${Version}\\n", "device-agent")
+    assert version.endswith(".1")
+
+
+async def test_an_upgrade_leaves_a_service_alone_that_was_disabled_or_masked(system: System, newer: Path) -> None:
+    for order, state in (("disable", "disabled"), ("mask", "masked")):
+        await system.guest.run("systemctl", order, "--now", UNIT)
+        await system.install(newer)
+        assert (await system.property("UnitFileState"), await system.property("ActiveState")) == (state, "inactive")
+    await system.guest.run("systemctl", "unmask", UNIT)
+    await system.guest.run("systemctl", "enable", "--now", UNIT)
+
+
+async def test_a_removal_that_fails_leaves_the_service_running(system: System) -> None:
+    former = await system.property("MainPID")
+    await system.guest.run("sh", "-c", "echo exit 1 >> /var/lib/dpkg/info/device-agent.prerm")
+    with pytest.raises(ProcessError):
+        await system.guest.run("dpkg", "--remove", "device-agent")
+    await system.wait_running(former)
+    await system.install()
+
+
+async def test_removing_stops_the_agent_and_installing_again_goes_on(system: System) -> None:
+    label = await system.ask("label")
     await system.guest.run("dpkg", "--remove", "device-agent")
     assert not [line for line in await system.guest.run("ps", "-eo", "args") if "device-agent" in line]
     assert await system.advertisements() == 0
     await system.install()
-    assert (await system.ask("label"))["uri"] == uri
+    await system.wait_running()
+    assert await system.property("UnitFileState") == "enabled"
+    assert await system.ask("label") == label
 
 
 async def test_purging_leaves_nothing(system: System) -> None:
