@@ -12,6 +12,7 @@ from functools import partial
 
 from device_agent import clock, control
 from device_agent.air import Air
+from device_agent.cancellation import end
 from device_agent.config import WINDOW_SECONDS_MAX, Config
 from device_agent.connectivity import Connectivity
 from device_agent.enrollee import Begun, Configured, Enrollee, Failed, Outcome, Say
@@ -68,7 +69,7 @@ class Agent:
             self._journal.event("ready", control=str(self._config.control_socket))
             if open_at_once:
                 self._events.put_nowait(Asked(partial(self._open, self._config.window_seconds)))
-            if self._store.record.wifi:
+            if self._store.record.wifi or self._store.record.wifi_to_forget:
                 self._connect()
             try:
                 while True:
@@ -92,7 +93,8 @@ class Agent:
     async def _meet(self, event: AgentEvent, now: float) -> None:
         match event:
             case Written(peer, mtu, octets):
-                await self._carry_out(self._phones.written(peer, mtu, octets, now))
+                await self._air.looked()  # what is heard goes to the phone with the first answer after its proof
+                await self._carry_out(self._phones.written(peer, mtu, octets, self._now()))
             case PeerCame(peer):
                 self._phones.linked(peer, now)
             case PeerGone(peer):
@@ -184,7 +186,7 @@ class Agent:
         def on_first(status: ConnectionStatus) -> None:
             self._events.put_nowait(Attempted(number, status))
 
-        self._connecting = asyncio.create_task(self._connectivity.run(on_first))
+        self._connecting = asyncio.create_task(self._connectivity.run(on_first), name="connecting")
         self._connecting.add_done_callback(self._connecting_ended)
 
     def _connecting_ended(self, task: asyncio.Task[None]) -> None:
@@ -196,13 +198,12 @@ class Agent:
         self._provisioning.attempted()
         task, self._connecting = self._connecting, None
         if task is not None:
-            task.cancel()
-            await asyncio.wait([task])
+            await end(task)
 
     async def _open(self, seconds: float) -> None:
         if self._provisioning.window is None:
             await self._take_away()
-            await self._air.look()
+            self._air.look()
             await self._peripheral.start(self._key.name)
             self._air.offer(self._store.bootstrapping_key, self._store.record.clock_floor)
         self._provisioning.opened(self._now(), seconds)
@@ -223,8 +224,9 @@ class Agent:
         self._provisioning.forgotten()
         try:
             self._store.reset()
+            await self._connectivity.forget()
         finally:
-            if self._store.record.wifi:  # it did not happen
+            if self._store.record.wifi or self._store.record.wifi_to_forget:  # it did not happen, or not all of it
                 self._connect()
         self._changed()
         await self._close("the device was reset")
@@ -292,4 +294,5 @@ class Agent:
 
     async def _reset_command(self, _: Mapping[str, object]) -> control.Answer:
         await self._in_turn(self._reset)
-        return {"reset": True, "resets": self._store.record.resets}
+        left = {"wifi_to_forget": True} if self._store.record.wifi_to_forget else {}
+        return {"reset": True, "resets": self._store.record.resets, **left}

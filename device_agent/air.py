@@ -13,7 +13,7 @@ from device_agent.wifi.on_air import OnAir
 from onboarding_protocol.members import NETWORKS_MAX, HeardNetwork
 
 LOOK_S = 6.0
-"""How long the window waits for the scan; a slower one is still heard of by phones that come later."""
+"""How long a phone waits for the scan, and the offer, too; a slower one is still heard of by phones that come later."""
 _log = logging.getLogger(__name__)
 
 
@@ -25,18 +25,25 @@ class Air:
         self._on_air = on_air
         self._on_given = on_given
         self._scan: asyncio.Task[None] | None = None
+        self._looks_until = 0.0
         self._offer: asyncio.Task[None] | None = None
         self.heard: tuple[HeardNetwork, ...] = ()
 
-    async def look(self) -> None:
-        """Scan, and wait for it a little."""
-        await _end(self._scan)
-        self.heard = ()
-        self._scan = asyncio.create_task(self._hear())
-        await asyncio.wait([self._scan], timeout=LOOK_S)
+    def look(self) -> None:
+        """Begin a scan, unless one goes on."""
+        if self._scan is None or self._scan.done():
+            self.heard = ()
+            self._looks_until = asyncio.get_running_loop().time() + LOOK_S
+            self._scan = asyncio.create_task(self._hear())
+
+    async def looked(self) -> None:
+        """Return when the scan has ended, or is nothing to wait for any more."""
+        patience = self._looks_until - asyncio.get_running_loop().time()
+        if self._scan is not None and patience > 0:
+            await asyncio.wait([self._scan], timeout=patience)
 
     def offer(self, key: ec.EllipticCurvePrivateKey, known_time: int) -> None:
-        """Offer the label's key on the air until it is taken up; `known_time` as in `OnAir.receive`."""
+        """Offer the label's key on the air after the scan, until it is taken up; `known_time` as in `OnAir.receive`."""
         if self._on_air is not None and (self._offer is None or self._offer.done()):
             self._offer = asyncio.create_task(self._receive(self._on_air, key, known_time))
 
@@ -58,6 +65,7 @@ class Air:
             _log.warning("the phone will show no networks: %s. %s", error, error.remedy)
 
     async def _receive(self, on_air: OnAir, key: ec.EllipticCurvePrivateKey, known_time: int) -> None:
+        await self.looked()  # one radio cannot do both
         try:
             self._on_given(await on_air.receive(key, known_time))
         except WifiError as error:

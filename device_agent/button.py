@@ -13,7 +13,7 @@ class Press(StrEnum):
 
 @dataclass(slots=True)
 class Button:
-    """One button. Call `moved` with each edge, and `expire` at `deadline`.
+    """One button. Call `moved` with each edge, and `expire` at `deadline`, when all edges until then are told.
 
     A press opens when it is released, or at once where no long press has a meaning; a long one resets while still
     held, so that the person sees when to let go.
@@ -27,8 +27,11 @@ class Button:
     _down_since: float = 0.0
     _spent: bool = False
 
-    def moved(self, down: bool, now: float) -> Press | None:
-        """Take an edge; what was settled before it may be a press."""
+    def moved(self, down: bool | None, now: float) -> Press | None:
+        """Take an edge; what was settled before it may be a press. None says that edges are lost."""
+        if down is None:  # nobody knows how long what is under way was or will be held: it is no press
+            self._is_down = self._counts_as_down = False
+            return None
         press = self.expire(now)
         if down != self._is_down:
             self._is_down, self._moved_at = down, now

@@ -9,7 +9,7 @@ import fcntl
 import os
 import struct
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing, suppress
 
 from device_agent.button import Button, Press
@@ -17,10 +17,12 @@ from device_agent.config import ButtonConfig
 from device_agent.errors import ButtonError
 
 _EVENT = struct.Struct("llHHi")  # struct input_event: seconds, microseconds, type, code, value
-_EV_KEY = 1
+_EV_SYN, _EV_KEY = 0, 1
+_SYN_REPORT, _SYN_DROPPED = 0, 3
 _UP, _DOWN = 0, 1  # 2 is the keyboard's repetition
 _EVIOCSCLOCKID = 0x400445A0
-_READ_OCTETS = _EVENT.size * 64
+_READ_OCTETS = _EVENT.size * 1024
+"""More than evdev keeps for a reader, so that one read leaves nothing behind."""
 
 
 async def watch(config: ButtonConfig, on_press: Callable[[Press], Awaitable[None]]) -> None:
@@ -32,15 +34,13 @@ async def watch(config: ButtonConfig, on_press: Callable[[Press], Awaitable[None
         loop.add_reader(source.fileno(), readable.set)
         try:
             while True:
-                try:
+                with suppress(TimeoutError):
                     async with asyncio.timeout_at(button.deadline):
                         await readable.wait()
-                except TimeoutError:
-                    presses = [button.expire(loop.time())]
-                else:
-                    readable.clear()
-                    presses = [button.moved(down, at) for down, at in source.read()]
-                for press in filter(None, presses):
+                readable.clear()
+                # Read even when it is time to decide: the release may have waited while the loop stood.
+                presses = [button.moved(down, at) for down, at in source.read()]
+                for press in filter(None, [*presses, button.expire(loop.time())]):
                     await on_press(press)
         finally:
             loop.remove_reader(source.fileno())
@@ -52,6 +52,7 @@ class InputDevice:
     def __init__(self, config: ButtonConfig) -> None:
         self._name, self._key = str(config.input), config.key
         self._rest = b""
+        self._lossy = False
         try:
             self._descriptor = os.open(self._name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
@@ -66,8 +67,11 @@ class InputDevice:
         """Return the descriptor to wait for."""
         return self._descriptor
 
-    def read(self) -> list[tuple[bool, float]]:
-        """Return the edges of our key, True for down, and when they were: the kernel's time, however late this is."""
+    def read(self) -> list[tuple[bool | None, float]]:
+        """Return the edges of our key, True for down, and when they were: the kernel's time, however late this is.
+
+        None stands where the kernel has lost some.
+        """
         try:
             octets = os.read(self._descriptor, _READ_OCTETS)
         except BlockingIOError:
@@ -79,11 +83,17 @@ class InputDevice:
         octets = self._rest + octets
         whole = len(octets) - len(octets) % _EVENT.size
         self._rest = octets[whole:]
-        return [
-            (value == _DOWN, seconds + microseconds / 1e6)
-            for seconds, microseconds, kind, code, value in _EVENT.iter_unpack(octets[:whole])
-            if kind == _EV_KEY and value in (_UP, _DOWN) and self._key in (None, code)
-        ]
+        return list(self._edges(octets[:whole]))
+
+    def _edges(self, octets: bytes) -> Iterator[tuple[bool | None, float]]:
+        for seconds, microseconds, kind, code, value in _EVENT.iter_unpack(octets):
+            if (kind, code) == (_EV_SYN, _SYN_DROPPED):
+                self._lossy = True  # so is what comes before the next report
+                yield None, seconds + microseconds / 1e6
+            elif (kind, code) == (_EV_SYN, _SYN_REPORT):
+                self._lossy = False
+            elif kind == _EV_KEY and value in (_UP, _DOWN) and self._key in (None, code) and not self._lossy:
+                yield value == _DOWN, seconds + microseconds / 1e6
 
     def close(self) -> None:
         """Leave the device."""

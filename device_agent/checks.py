@@ -6,7 +6,9 @@ from dataclasses import fields
 from pathlib import Path
 
 from device_agent.config import Config
+from device_agent.directory import StateDirectory
 from device_agent.errors import AgentError, Problem
+from device_agent.keys import open_key_store
 from device_agent.led import LEDS, Led
 from device_agent.wifi import open_wifi
 
@@ -22,8 +24,12 @@ def _missing(config: Config) -> Iterator[tuple[str, str, str]]:
     except AgentError as error:
         yield "wifi", str(error), error.remedy
     try:
+        open_key_store(config.keys, StateDirectory(config.state))
+    except AgentError as error:
+        yield "keys", str(error), error.remedy
+    try:
         if config.led is not None:
-            Led(LEDS / config.led)
+            Led(LEDS / config.led).check()
     except AgentError as error:
         yield "led", str(error), error.remedy
     button = config.button.input

@@ -14,7 +14,7 @@ import click
 
 from device_agent import control
 from device_agent.config import DEFAULT_PATH, WINDOW_SECONDS_MAX, Config, config_files, read_config
-from device_agent.errors import AgentError, ConfigurationFileError, NotRunningError
+from device_agent.errors import AgentError, ConfigurationFileError, NotRunningError, WifiError
 from device_agent.journal import Journal, PriorityFormatter, systemd_journal, with_priority
 from device_agent.store import Store, label_key, read_record
 from device_agent.systemd import ServiceManager
@@ -124,6 +124,11 @@ def reset(config: Config, yes: bool, as_json: bool) -> None:
     except NotRunningError:
         with _owned_as_before(config.state):
             answer = _reset_at_rest(config)
+    if answer.get("wifi_to_forget"):
+        raise WifiError(
+            "owner and identity are forgotten, the Wi-Fi network is not yet",
+            "The agent goes on trying; what is in the way: journalctl -u device-agent.",
+        )
     _show(as_json, answer, "The device is as it left the factory.")
 
 
@@ -157,8 +162,12 @@ def _log_to_standard_error(to_systemd: bool) -> None:
 
 
 def _reset_at_rest(config: Config) -> dict[str, object]:
+    from device_agent.forgetting import forget_wifi
+    from device_agent.wifi import open_wifi
+
     with contextlib.closing(Store(config.state, forgive=True, keys=config.keys)) as store:
         store.reset()
+        asyncio.run(forget_wifi(store, open_wifi(config.wifi)))
         return {"reset": True, "resets": store.record.resets}
 
 

@@ -11,15 +11,15 @@ _TIME_ERROR = 5  # clock not synchronised, adjtimex(2)
 _log = logging.getLogger(__name__)
 
 
-def is_synchronised() -> bool:
-    """Whether the kernel says that something keeps its clock, as NTP does."""
+def is_synchronised() -> bool | None:
+    """Whether the kernel says that something keeps its clock, as NTP does; None if it does not let us ask."""
     state: int = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(_TIMEX_OCTETS))
-    return 0 <= state < _TIME_ERROR
+    return None if state < 0 else state < _TIME_ERROR
 
 
 def is_doubtful(floor: int) -> bool:
-    """Tell whether the clock is wrong for certain, being behind a time that has passed, or kept by nothing."""
-    return time.time() < floor or not is_synchronised()
+    """Tell whether the clock may be wrong: it is behind a time that has passed, or is known to be kept by nothing."""
+    return time.time() < floor or is_synchronised() is False
 
 
 def raise_to(floor: int, policy: ClockPolicy) -> None:
@@ -30,7 +30,14 @@ def raise_to(floor: int, policy: ClockPolicy) -> None:
 
 def learn(issued_at: int, policy: ClockPolicy) -> None:
     """Take the time of an assignment that answers our own nonce, before certificates are judged by the clock."""
-    if policy is ClockPolicy.KEEP or is_synchronised():
+    if policy is ClockPolicy.KEEP:
+        return
+    kept = is_synchronised()
+    if kept is None:
+        _log.warning(
+            "the clock is not set: the kernel does not say whether something keeps it. See examples/clock.conf"
+        )
+    if kept is not False:
         return
     try:
         time.clock_settime(time.CLOCK_REALTIME, issued_at)

@@ -5,7 +5,7 @@ place of an earlier one's. Every problem of every file is found before any is to
 """
 
 import difflib
-import stat
+import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, is_dataclass, replace
@@ -16,6 +16,7 @@ from typing import Annotated, get_type_hints
 import msgspec
 
 from device_agent.errors import ConfigurationFileError, Problem
+from device_agent.other_writers import other_writers
 from onboarding_protocol.members import TEXT_MAX_CHARACTERS
 
 DEFAULT_PATH = Path("/etc/device-agent/config.toml")
@@ -29,9 +30,6 @@ WIFI_SECONDS_MAX = 120
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=TEXT_MAX_CHARACTERS)]
 Program = Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
 """An absolute path and its arguments; no shell reads them."""
-
-WIFI_SECONDS_MAX = 120
-"""A phone gives up before that, whatever the network does."""
 
 
 class ClockPolicy(StrEnum):
@@ -187,8 +185,8 @@ def config_files(path: Path) -> list[Path]:
 def _read(path: Path, problems: list[Problem]) -> dict[str, object]:
     try:
         with path.open("rb") as file:
-            if stat.S_IMODE(path.stat().st_mode) & stat.S_IWOTH:
-                problems.append(Problem(path, None, "can be written by anybody", f"chmod o-w {path}"))
+            told = other_writers(os.fstat(file.fileno()))  # hooks run from it
+            problems.extend(Problem(path, None, what, f"{remedy} {path}") for what, remedy in told)
             return tomllib.load(file)
     except OSError as error:
         remedy = "Write the file, or name another one with --config."
@@ -254,11 +252,17 @@ def _correction(kind: object) -> str:
 
 
 def _from_folder(config: Config, folder: Path) -> Config:
-    control = None if config.control is None else folder / config.control
-    networks = config.wifi.networks
-    wifi = config.wifi if networks is None else replace(config.wifi, networks=folder / networks)
-    keys = config.keys if config.keys.pin_file is None else replace(config.keys, pin_file=folder / config.keys.pin_file)
-    return replace(config, state=folder / config.state, control=control, wifi=wifi, keys=keys)
+    def here(path: Path | None) -> Path | None:
+        return None if path is None else folder / path
+
+    return replace(
+        config,
+        state=folder / config.state,
+        control=here(config.control),
+        wifi=replace(config.wifi, networks=here(config.wifi.networks), control=folder / config.wifi.control),
+        keys=replace(config.keys, module=here(config.keys.module), pin_file=here(config.keys.pin_file)),
+        button=replace(config.button, input=here(config.button.input)),
+    )
 
 
 def _path(kind: type, value: object) -> object:

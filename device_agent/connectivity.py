@@ -13,17 +13,26 @@ from dataclasses import replace
 from functools import partial
 
 from device_agent import endpoint
+from device_agent.cancellation import heed_cancellation
 from device_agent.errors import AgentError
+from device_agent.forgetting import forget_wifi
 from device_agent.record import Ownership, Record, WifiProfile
 from device_agent.renewal import Renewal, Told
 from device_agent.station import station_identity
 from device_agent.store import Store
-from device_agent.wifi import JoinResult, Wifi
+from device_agent.wifi import ELSEWHERE, JoinResult, Wifi
 from onboarding_protocol.dpp import ConnectionStatus, Status
 from onboarding_protocol.members import DeviceState, EndpointResult, EndpointStatus
 
 RETRY_FIRST_S = 1.0
 RETRY_MAX_S = 300.0
+_UNFORESEEN = ConnectionStatus(
+    Status.CONFIGURE_FAILURE, members=EndpointStatus(EndpointResult.UNTRIED, "internal-error").to_members()
+)
+AGAIN_S = 3600.0
+"""How long a network that was not there leaves another one alone that works."""
+_REFUSALS = {Status.AUTH_FAILURE, Status.INVALID_CONNECTOR, Status.NO_MATCH}
+"""They will be the same until somebody configures the device anew."""
 _log = logging.getLogger(__name__)
 
 
@@ -36,10 +45,19 @@ class Connectivity:
         self._on_change = on_change
         self._told = told
         self._renewal: Renewal | None = None
+        self._trouble: str | None = None
+        self._failed: dict[WifiProfile, tuple[Status, float]] = {}
+        """How the networks of this configuration were last found, and when."""
         self.endpoint = EndpointStatus(EndpointResult.UNTRIED)
 
     async def run(self, on_first: Callable[[ConnectionStatus], None]) -> None:
-        """Join, connect and stay; `on_first` hears once how the first attempt went. Ends only by cancellation."""
+        """Forget, join, connect and stay; `on_first` hears once how the first attempt went.
+
+        Ends by cancellation, or when there was only something to forget.
+        """
+        if not await self._forgotten():
+            return
+        self._failed = {}
         delay = RETRY_FIRST_S
         first = True
 
@@ -51,11 +69,36 @@ class Connectivity:
 
         try:
             while True:
-                reached = await self._attempt(tell)
+                try:
+                    reached = await self._attempt(tell)
+                except Exception:  # noqa: BLE001 - whatever its record holds, the device must stay one that can be reset
+                    _log.exception("connecting failed in a way that nobody has foreseen: please report it")
+                    tell(_UNFORESEEN)
+                    reached = False
+                heed_cancellation()
                 delay = RETRY_FIRST_S if reached else min(delay * 2, RETRY_MAX_S)
                 await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - spreads a fleet, guards nothing
         finally:
             self.endpoint = EndpointStatus(EndpointResult.UNTRIED)
+
+    async def forget(self) -> None:
+        """Have what a reset has forgotten forgotten by the program that does Wi-Fi; tells what is in the way, once."""
+        try:
+            await forget_wifi(self._store, self._wifi)
+        except AgentError as error:
+            if str(error) != self._trouble:
+                self._told("trouble", what=str(error), remedy=error.remedy)
+            self._trouble = str(error)
+
+    async def _forgotten(self) -> bool:
+        """Forget, and return whether there is a network to join; it does not wait for a former one to be forgotten."""
+        delay = RETRY_FIRST_S
+        await self.forget()
+        while self._store.record.wifi_to_forget and not self._store.record.wifi:
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, RETRY_MAX_S)
+            await self.forget()
+        return bool(self._store.record.wifi)
 
     async def _attempt(self, tell: Callable[[ConnectionStatus], None]) -> bool:
         profile, joined = await self._join()
@@ -68,7 +111,8 @@ class Connectivity:
             tell(_status(profile, joined, EndpointStatus(EndpointResult.UNTRIED, joined.reason)))
             if joined.status is Status.OK:
                 await asyncio.Event().wait()  # joined, and there is no endpoint to connect to
-            return False
+            if ownership is None or not self._online():
+                return False
         contacted = False
 
         def on_contact(held: Ownership, status: EndpointStatus) -> None:
@@ -117,11 +161,25 @@ class Connectivity:
         return profiles[0], newest
 
     async def _try(self, profile: WifiProfile) -> JoinResult:
+        now = asyncio.get_running_loop().time()
+        status, since = self._failed.get(profile, (Status.OK, now))
+        gently = status in _REFUSALS or (status is not Status.OK and now - since < AGAIN_S)
         try:
-            return await self._wifi.join(profile, station_identity(self._store, profile))
+            result = await self._wifi.join(profile, station_identity(self._store, profile), gently=gently)
         except AgentError as error:
             _log.error("Wi-Fi failed: %s. %s", error, error.remedy)
-            return JoinResult(Status.CONFIGURE_FAILURE)
+            result = JoinResult(Status.CONFIGURE_FAILURE)
+        heed_cancellation()
+        if result.reason != ELSEWHERE:
+            self._failed[profile] = result.status, now
+        return result
+
+    def _online(self) -> bool:
+        try:
+            return self._wifi.online()
+        except AgentError as error:
+            _log.error("%s. %s", error, error.remedy)
+            return False
 
     def _keep(self, profiles: tuple[WifiProfile, ...], worked: WifiProfile) -> None:
         self._note(lambda record: replace(record, wifi=(worked,)) if record.wifi == profiles else record)

@@ -15,7 +15,10 @@ from pathlib import Path
 from device_agent.errors import AgentError, ControlError, NotRunningError
 
 LINE_MAX_OCTETS = 4096
-_TIMEOUT_S = 10.0
+_PATIENCE_S = 10.0
+_LONG_PATIENCE_S = 60.0
+"""For what goes through Bluetooth and Wi-Fi: the agent tells of a daemon that hangs once it has given that one up."""
+_LONG = {"open", "reset"}
 _SOCKET_PATH_MAX = 107  # sun_path of Linux
 Answer = Mapping[str, object]
 Command = Callable[[Mapping[str, object]], Awaitable[Answer]]
@@ -57,7 +60,7 @@ def ask(path: Path, request: Answer) -> dict[str, object]:
     """Send one command to the running agent and return its answer; ControlError if there is none."""
     try:
         with socket.socket(socket.AF_UNIX) as link:
-            link.settimeout(_TIMEOUT_S)
+            link.settimeout(_LONG_PATIENCE_S if request.get("command") in _LONG else _PATIENCE_S)
             link.connect(str(path))
             link.sendall(json.dumps(request).encode() + b"\n")
             answer = json.loads(link.makefile("rb").readline())

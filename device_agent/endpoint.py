@@ -6,7 +6,6 @@ the device has arrived.
 
 import ssl
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import urlsplit
 
 import aiomqtt
@@ -14,6 +13,7 @@ from aiomqtt.exceptions import MqttConnectError
 
 from device_agent.keys import TlsIdentity
 from device_agent.keys.tls import show
+from device_agent.mqtt_link import RefusedError, open_link
 from device_agent.record import Ownership
 from device_agent.renewal import Renewal
 from device_agent.trust_anchor import tls_context
@@ -21,23 +21,8 @@ from onboarding_protocol.assignment import TrustAnchor, contact_event, event_top
 from onboarding_protocol.members import EndpointResult, EndpointStatus
 
 _DEFAULT_PORT = 8883
-_TIMEOUT_S = 10.0
-_KEEPALIVE_S = 60
 _OUT_OF_TIME = (9, 10)
 """OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED, by our clock."""
-
-
-class _RefusedError(aiomqtt.MqttError):
-    """The endpoint has ended the link before it accepted it."""
-
-
-class _Client(aiomqtt.Client):
-    # With TLS 1.3 a refused client certificate shows as a link that ends before the CONNACK. aiomqtt 2.5 goes on
-    # waiting for it, until the refusal looks like silence.
-    def _on_disconnect(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - paho's, only handed on
-        if not self._connected.done():
-            self._connected.set_exception(_RefusedError("the link ended before it was accepted"))
-        super()._on_disconnect(*arguments, **named)
 
 
 async def hold(
@@ -52,15 +37,7 @@ async def hold(
         url = urlsplit(ownership.endpoint)
         if url.scheme != "mqtts" or url.hostname is None:
             return EndpointStatus(EndpointResult.UNREACHABLE, "endpoint-url")
-        client = _Client(
-            url.hostname,
-            url.port or _DEFAULT_PORT,
-            identifier=ownership.device,
-            tls_context=context,
-            timeout=_TIMEOUT_S,
-            keepalive=_KEEPALIVE_S,
-        )
-        async with client:
+        async with open_link(url.hostname, url.port or _DEFAULT_PORT, ownership.device, context) as client:
             event = contact_event(ownership.sequence)
             await client.publish(event_topic(ownership.tenant, ownership.device), event, qos=1)
             on_contact(EndpointStatus(EndpointResult.CONNECTED))
@@ -82,7 +59,7 @@ def _context(ownership: Ownership, identity: TlsIdentity) -> ssl.SSLContext:
 
 def _explain(error: Exception, renewal: Renewal) -> EndpointStatus:
     refused = EndpointStatus(EndpointResult.REFUSED, "certificate-expired" if renewal.overdue else "closed-by-endpoint")
-    if isinstance(error, _RefusedError):
+    if isinstance(error, RefusedError):
         return refused
     # aiomqtt hides the cause of a failed connect from tracebacks; it is still the exception's context.
     cause = error if isinstance(error, OSError) else error.__context__

@@ -14,6 +14,8 @@ from device_agent.errors import ConfigurationFileError
 from device_agent.moments import Moment
 
 LEDS = Path("/sys/class/leds")
+RETRY_S = 10.0
+"""How often a lamp is looked for whose driver is not there yet."""
 _log = logging.getLogger(__name__)
 
 
@@ -44,15 +46,19 @@ _LIGHTS = {
 class Led:
     """One lamp, a folder of the LED class."""
 
-    def __init__(self, folder: Path) -> None:
-        if not (folder / "brightness").exists():
-            names = ", ".join(sorted(path.name for path in folder.parent.glob("*"))) or "there are none"
-            raise ConfigurationFileError(f"there is no lamp {folder.name}", f"Set `led` to one of: {names}.")
+    def __init__(self, folder: Path, retry_s: float = RETRY_S) -> None:
         self._folder = folder
+        self._retry_s = retry_s
         self._connected = False
         self._troubled = False
         self._light = DARK
         self._changed = asyncio.Event()
+
+    def check(self) -> None:
+        """Raise ConfigurationFileError if there is no such lamp."""
+        if not (self._folder / "brightness").exists():
+            names = ", ".join(sorted(path.name for path in self._folder.parent.glob("*"))) or "there are none"
+            raise ConfigurationFileError(f"there is no lamp {self._folder.name}", f"Set `led` to one of: {names}.")
 
     def show(self, moment: Moment) -> None:
         """Shine as this moment asks for; the end of a window brings the light of the time before back."""
@@ -62,7 +68,8 @@ class Led:
         self._changed.set()
 
     async def run(self) -> None:
-        """Shine until cancelled, then leave the lamp dark."""
+        """Shine until cancelled, as soon as there is a lamp, then leave it dark."""
+        await self._come()
         self._write("trigger", "none")
         try:
             while True:
@@ -70,6 +77,17 @@ class Led:
                 await self._shine(self._light)
         finally:
             self._write("brightness", "0")
+
+    async def _come(self) -> None:
+        told = False
+        while True:
+            try:
+                return self.check()
+            except ConfigurationFileError as error:
+                if not told:
+                    told = True
+                    _log.warning("%s. %s Until then the device goes on without.", error, error.remedy)
+            await asyncio.sleep(self._retry_s)
 
     async def _shine(self, light: Light) -> None:
         brightest = self._brightest()

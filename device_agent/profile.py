@@ -2,7 +2,8 @@
 
 A Connector is taken only if it verifies; one that does not spoils a `dpp` network, but not the passphrase beside it.
 An enterprise network is joined only if its server can be told from an impostor. Its certificate is either for the key
-of this exchange, or it is the device's operational one: that one is renewed, so it is named and not copied.
+of this exchange, or it is the device's operational one: that one is renewed, so it is named and not copied. It is
+taken only if its subject can be read: its name is what the network's server is told first.
 """
 
 from collections.abc import Iterable
@@ -11,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from device_agent.record import WifiAccess, WifiEnterprise, WifiProfile
+from device_agent.subject import common_name
 from onboarding_protocol.dpp import Akm, ConfigurationObject, Connection, ConnectorError, Credential
 from onboarding_protocol.dpp.enterprise import EAP_TLS
 from onboarding_protocol.errors import RemoteProtocolError
@@ -70,9 +72,11 @@ def _enterprise(
     own = connection.protocol_key
     for key in (operational, own.public_key()):
         try:
-            leaf = offered.certificate_of(key).public_bytes(Encoding.DER)
-        except RemoteProtocolError:
+            certificate = offered.certificate_of(key)
+            common_name(certificate)
+        except (RemoteProtocolError, ValueError):
             continue
+        leaf = certificate.public_bytes(Encoding.DER)
         others = tuple(der for der in offered.certificates if der != leaf)
         copied = key != operational
         return WifiEnterprise(

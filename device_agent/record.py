@@ -81,5 +81,7 @@ class Record:
     ownership: Ownership | None = None
     wifi: tuple[WifiProfile, ...] = ()
     """Networks to join, the newest first. The one that worked before is kept until the newest has worked."""
+    wifi_to_forget: bool = False
+    """A reset has forgotten these networks, and the program that does Wi-Fi may still know them."""
     clock_floor: int = 0
-    """Seconds since 1970 that are known to have passed: the newest authenticated `iat`."""
+    """Seconds since 1970 that are known to have passed: the newest authenticated `iat`. It is the owner's word."""

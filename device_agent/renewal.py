@@ -16,6 +16,7 @@ from dataclasses import replace
 import aiomqtt
 
 from device_agent import clock
+from device_agent.cancellation import heed_cancellation
 from device_agent.errors import AgentError
 from device_agent.record import Ownership, Record
 from device_agent.store import Store
@@ -72,12 +73,12 @@ class Renewal:
     async def tend(self, client: aiomqtt.Client) -> None:
         """Stay on the link until it ends (MqttError), or until a new certificate is stored."""
         messages = aiter(client.messages)
-        _heed_cancellation()
+        heed_cancellation()
         while self.renewed is None:
             if self.now() >= due_at(self._certificate, self._validity) and time.monotonic() >= self._not_before:
                 self._pause(refused=False)
                 await self._ask(client)
-                _heed_cancellation()
+                heed_cancellation()
             try:
                 async with asyncio.timeout(self._patience()):
                     message = await anext(messages)
@@ -147,10 +148,3 @@ class Renewal:
         self._store.update(change)
         self.renewed = renewed
         self._told("renewed", ends=validity.ends)
-
-
-def _heed_cancellation() -> None:
-    # aiomqtt waits by asyncio.wait_for, which in Python 3.11 loses a cancellation that comes with the answer.
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError

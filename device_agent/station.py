@@ -13,18 +13,18 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_der_private_key,
 )
-from cryptography.x509.oid import NameOID
 
 from device_agent.errors import StateError
 from device_agent.record import WifiProfile
 from device_agent.store import STATION_FILES, Store
+from device_agent.subject import common_name
 from device_agent.wifi import StationIdentity
 
 _AUTHORITY, _CERTIFICATE, _KEY = STATION_FILES
 
 
 def station_identity(store: Store, profile: WifiProfile) -> StationIdentity | None:
-    """Return the files to join this network with; None for a network that wants none."""
+    """Return the files to join this network with; None for a network that wants none. StateError if that fails."""
     enterprise = profile.enterprise
     if enterprise is None:
         return None
@@ -61,5 +61,9 @@ def _key_pem(der: bytes) -> bytes:
 
 def _name(certificate: bytes) -> str:
     """Return the common name: what the network's server is told before the certificate."""
-    names = x509.load_der_x509_certificate(certificate).subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return str(names[0].value) if names else "device"
+    try:
+        return common_name(x509.load_der_x509_certificate(certificate)) or "device"
+    except ValueError as error:
+        raise StateError(
+            "the network wants a certificate whose subject cannot be read", "Give the device another network."
+        ) from error

@@ -29,23 +29,25 @@ _CERTIFICATE = "certificate.pem"
 STATION_FILES = ("wifi-authority.pem", "wifi-certificate.pem", "wifi-key.pem")
 """What the program that joins an enterprise network reads."""
 _START_OVER = "Restore it from a backup, or start over with `device-agent reset --yes`."
+_NEW_LABEL = f"{_START_OVER[:-1]}: that makes a new label, and the printed one is worthless then."
 
 
 class Store:
-    """The keys and the state directory of one device, held until `close`; makes what is missing.
+    """The keys and the state directory of one device, held until `close`; makes what a new device lacks.
 
-    With `forgive`, a record or an operational key that cannot be read counts as new, so that a factory reset can
-    repair it: the number of resets is then taken from the names of the operational keys.
+    A key that was lost is told, and never replaced in silence: KeyUnusableError. With `forgive`, one that is missing,
+    and a record or an operational key that cannot be read, count as new, so that a factory reset can repair it: the
+    number of resets is then taken from the names of the operational keys.
     """
 
     def __init__(self, directory: Path, forgive: bool = False, keys: KeysConfig | None = None) -> None:
         self._directory = StateDirectory(directory).hold()
         try:
             self._keys = open_key_store(keys or KeysConfig(), self._directory)
-            self.bootstrapping_key = self._keys.find(_BOOTSTRAPPING) or self._keys.create(_BOOTSTRAPPING)
+            self.bootstrapping_key = self._label_key(forgive)
             self.record = self._read_record(forgive)
-            self._remove_remains()
             self.operational_key = self._operational_key(self.record.resets, forgive)
+            self._remove_remains()
         except AgentError:
             self.close()
             raise
@@ -66,10 +68,11 @@ class Store:
             self.save(record)
 
     def reset(self) -> None:
-        """Forget owner, Wi-Fi and operator, then the key; count it. The label stays."""
+        """Forget owner, Wi-Fi, operator and their time, then the key; count it. The label stays."""
         resets = self.record.resets + 1
-        key = self._operational_key(resets)
-        self.save(Record(resets=resets, clock_floor=self.record.clock_floor))
+        key = self._operational_key(resets, forgive=True)
+        to_forget = self.record.wifi_to_forget or bool(self.record.wifi)
+        self.save(Record(resets=resets, wifi_to_forget=to_forget))
         self.operational_key = key
         self._remove_remains()
 
@@ -95,9 +98,15 @@ class Store:
         except StateError:
             if not forgive:
                 raise
-            return Record(resets=max(self._generations(), default=0))
+            return Record(resets=max(self._generations(), default=0), wifi_to_forget=True)
 
-    def _operational_key(self, resets: int, forgive: bool = False) -> ec.EllipticCurvePrivateKey:
+    def _label_key(self, forgive: bool) -> ec.EllipticCurvePrivateKey:
+        key = self._keys.find(_BOOTSTRAPPING)
+        if key is None and not forgive and (self._has_record or self._generations()):
+            raise KeyUnusableError("the label's key is missing, and this device had one", _NEW_LABEL)
+        return key or self._keys.create(_BOOTSTRAPPING)
+
+    def _operational_key(self, resets: int, forgive: bool) -> ec.EllipticCurvePrivateKey:
         name = _operational(resets)
         try:
             key = self._keys.find(name)
@@ -105,7 +114,14 @@ class Store:
             if not forgive:
                 raise KeyUnusableError(str(error), _START_OVER) from error
             key = None
+        if key is None and not forgive and self._has_record:
+            raise KeyUnusableError(f"the device's key {name} is missing, and its record is there", _START_OVER)
         return key or self._keys.create(name)
+
+    @property
+    def _has_record(self) -> bool:
+        """Whether the device has run before: a record is written after the keys are made."""
+        return self._directory.read(_RECORD) is not None
 
     def _generations(self) -> list[int]:
         names = (name.partition("operational-")[2] for name in self._keys.names())

@@ -3,9 +3,11 @@
 1. It is signed by an operator key this device accepts: any at first use, afterwards a pinned one.
 2. It answers a challenge that this device signed.
 3. The certificate beside it is the one it names, and certifies our operational key; a second one has issued it.
+   Whatever is read of it later can be read: its subject, its life.
 4. Issuer, tenant and device are those of the assignment before, until a factory reset.
 5. Its sequence number is higher than the last one's; the same number only with the same octets.
-6. What it says can be kept and shown: printable texts, a time that a clock can be set to.
+6. What it says can be kept and shown: printable texts, a time that a clock can be set to, and none after the end of
+   its certificate: that time counts as passed until a factory reset.
 """
 
 import hashlib
@@ -16,10 +18,12 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from device_agent.record import Ownership, Record
+from device_agent.subject import common_name
 from onboarding_protocol.assignment import AssignmentError, VerifiedAssignment, verify_assignment
 from onboarding_protocol.members import Grant
+from onboarding_protocol.renewal import validity_of
 
-ISSUED_AT_MAX = 253_402_300_799  # the last second of the year 9999
+ISSUED_AT_MAX = 4_102_444_799  # the last second of the year 2099, and the last that many a clock chip can hold
 SEQUENCE_MAX = 2**53 - 1  # the largest integer that every JSON reader keeps
 
 
@@ -66,12 +70,16 @@ def _check_certificates(
     try:
         leaf, *issuers = (x509.load_der_x509_certificate(der) for der in chain)
         certified = leaf.public_key()
+        common_name(leaf)
+        ends = validity_of(chain[0]).ends
         for issuer in issuers:
             leaf.verify_directly_issued_by(issuer)
     except (ValueError, TypeError, x509.InvalidVersion, UnsupportedAlgorithm, InvalidSignature) as error:
         raise AssignmentError("certificate-mismatch", "the certificates cannot be read, or do not chain") from error
     if certified != key:
         raise AssignmentError("certificate-mismatch", "the certificate certifies another key")
+    if assignment.issued_at > ends:
+        raise AssignmentError("assignment-malformed", "the assignment was issued after the end of its certificate")
 
 
 def _check_succession(before: Ownership, assignment: VerifiedAssignment, grant: Grant) -> None:

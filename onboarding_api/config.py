@@ -5,6 +5,7 @@ from pathlib import Path
 
 from onboarding_api.domain.certificates import LEAF_LIFE_S
 from onboarding_api.domain.openid import Provider
+from onboarding_api.storage.database import PATIENCE_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +36,5 @@ class Config:
     """How long a device's operational certificate lives."""
     drain_s: float = 0
     """How long a server that was told to end says so at /readyz, and goes on, before it refuses connections."""
+    patience_s: float = PATIENCE_S
+    """How long a request waits for a database that others keep busy."""

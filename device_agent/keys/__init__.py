@@ -5,7 +5,8 @@ A key store makes, finds and removes P-256 keys by name. The agent sees them as 
 disk is not the device. `open_key_store` is the one place that chooses.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from device_agent.config import KeysConfig, KeyStoreKind
 from device_agent.directory import StateDirectory
-from device_agent.errors import ConfigurationFileError
+from device_agent.errors import ConfigurationFileError, KeyUnusableError
 from device_agent.keys.external import ExternalKey
 
 
@@ -48,21 +49,35 @@ class TlsIdentity:
 
 
 def open_key_store(config: KeysConfig, directory: StateDirectory) -> KeyStore:
-    """Return the key store that the configuration names; files go to the state directory."""
+    """Return the key store that the configuration names; files go to the state directory.
+
+    KeyUnusableError if this installation cannot reach it.
+    """
     match config.store:
         case KeyStoreKind.FILE:
             from device_agent.keys.file import FileKeyStore
 
             return FileKeyStore(directory)
         case KeyStoreKind.TPM:
-            from device_agent.keys.tpm import TpmKeyStore
-
+            with _library("a TPM", "tpm2-pytss"):
+                from device_agent.keys.tpm import TpmKeyStore
             return TpmKeyStore(directory, config.tcti)
         case KeyStoreKind.PKCS11:
-            from device_agent.keys.pkcs11 import TokenKeyStore
-
+            with _library("a PKCS#11 token", "python-pkcs11"):
+                from device_agent.keys.pkcs11 import TokenKeyStore
             if config.module is None or config.token is None or config.pin_file is None:
                 raise ConfigurationFileError(
                     "the PKCS#11 token is not described", "Set keys.module, keys.token and keys.pin_file."
                 )
             return TokenKeyStore(config.module, config.token, config.pin_file)
+
+
+@contextmanager
+def _library(place: str, name: str) -> Iterator[None]:
+    try:
+        yield
+    except (ImportError, TypeError) as error:  # TypeError: Debian 12's tpm2-pytss beside our cryptography
+        raise KeyUnusableError(
+            f"this installation cannot keep keys in {place}: {name} is missing, or too old",
+            "Install it with the extra hardware-keys, or keep keys in files: keys.md in the project's documentation.",
+        ) from error

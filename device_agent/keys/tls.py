@@ -18,7 +18,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from device_agent.errors import AgentError
+from device_agent.errors import AgentError, KeyUnusableError
 from device_agent.keys import TlsIdentity
 from device_agent.keys.external import ExternalKey
 from device_agent.keys.openssl import impossible, openssl
@@ -33,11 +33,17 @@ _keys: dict[int, ExternalKey] = {}
 
 
 def show(context: ssl.SSLContext, identity: TlsIdentity) -> None:
-    """Have the context show this certificate and sign with its key."""
-    if isinstance(identity.key, Path):
-        context.load_cert_chain(identity.certificates, identity.key)
-    else:
-        _show_external(context, identity.certificates, identity.key)
+    """Have the context show this certificate and sign with its key; KeyUnusableError if they cannot be used so."""
+    try:
+        if isinstance(identity.key, Path):
+            context.load_cert_chain(identity.certificates, identity.key)
+        else:
+            _show_external(context, identity.certificates, identity.key)
+    except OSError as error:  # not the endpoint's doing, which the same errors of a handshake would be
+        raise KeyUnusableError(
+            f"the certificate {identity.certificates} cannot be used with the device's key: {error}",
+            "Restore the key from a backup, or start over with `device-agent reset --yes`.",
+        ) from error
 
 
 def _show_external(context: ssl.SSLContext, certificates: Path, key: ExternalKey) -> None:
@@ -48,9 +54,9 @@ def _show_external(context: ssl.SSLContext, certificates: Path, key: ExternalKey
     try:
         library.EVP_PKEY_assign(private, c_int(_EVP_PKEY_EC), ec_key)
         if library.SSL_CTX_use_certificate_chain_file(ssl_ctx, str(certificates).encode()) != 1:
-            raise ssl.SSLError(f"the certificate {certificates} cannot be used")
+            raise ssl.SSLError(0, "it cannot be read")
         if library.SSL_CTX_use_PrivateKey(ssl_ctx, private) != 1:
-            raise ssl.SSLError(f"the certificate {certificates} is not one for this key")
+            raise ssl.SSLError(0, "it is not one for this key")
     finally:
         library.EVP_PKEY_free(private)
     address = int(ec_key.value or 0)

@@ -16,7 +16,7 @@ from dbus_fast import Message, MessageFlag, MessageType, Variant
 from device_agent.errors import PeripheralError
 from device_agent.peripheral import BluetoothGone, OnEvent, PeerCame, PeerGone, Written
 from device_agent.peripheral.bluez_adapter import ADAPTER, ADVERTISING_MANAGER, GATT_MANAGER, check_adapter
-from device_agent.peripheral.bluez_bus import BLUEZ, BUS, OBJECT_MANAGER, PROPERTIES, Connection
+from device_agent.peripheral.bluez_bus import BLUEZ, BUS, OBJECT_MANAGER, PATIENCE_S, PROPERTIES, Connection
 from device_agent.peripheral.bluez_objects import (
     ADVERTISEMENT,
     ADVERTISEMENT_PATH,
@@ -77,11 +77,11 @@ class BluezPeripheral:
         if connection is None:
             return
         if self._offered and connection.alive:
-            await self.conceal()
-            links = [connection.call(peer, _DEVICE, "Disconnect") for peer in self._peers]
-            await asyncio.gather(*(_try("close a link", link) for link in links))
-            unregister = (GATT_MANAGER, "UnregisterApplication", "o", ROOT_PATH)
-            await _try("take the service away", connection.call(self._path, *unregister))
+            try:
+                async with asyncio.timeout(PATIENCE_S):
+                    await self._withdraw(connection)
+            except TimeoutError:
+                _log.warning("Bluetooth hangs and takes nothing away. See why: `journalctl -u bluetooth`.")
         self._forget()
 
     async def notify(self, peer: str, octets: bytes, mtu: int) -> None:
@@ -112,6 +112,13 @@ class BluezPeripheral:
         await connection.call(self._path, GATT_MANAGER, "RegisterApplication", "oa{sv}", ROOT_PATH, {})
         register = partial(connection.call, self._path, ADVERTISING_MANAGER, "RegisterAdvertisement", "oa{sv}")
         await register(ADVERTISEMENT_PATH, {})
+
+    async def _withdraw(self, connection: Connection) -> None:
+        await self.conceal()
+        links = [connection.call(peer, _DEVICE, "Disconnect") for peer in self._peers]
+        await asyncio.gather(*(_try("close a link", link) for link in links))
+        unregister = (GATT_MANAGER, "UnregisterApplication", "o", ROOT_PATH)
+        await _try("take the service away", connection.call(self._path, *unregister))
 
     async def _watch(self, connection: Connection) -> None:
         await connection.until_lost()

@@ -12,9 +12,10 @@ ADAPTER = "org.bluez.Adapter1"
 GATT_MANAGER = "org.bluez.GattManager1"
 ADVERTISING_MANAGER = "org.bluez.LEAdvertisingManager1"
 _SYSFS = Path("/sys/class/bluetooth")
+Objects = Mapping[str, Mapping[str, Mapping[str, Variant]]]
 
 
-def check_adapter(adapter: str, objects: Mapping[str, Mapping[str, Mapping[str, Variant]]]) -> None:
+def check_adapter(adapter: str, objects: Objects, sysfs: Path = _SYSFS) -> None:
     """Look among the objects bluetoothd shows; PeripheralError says why this adapter cannot be used."""
     interfaces = objects.get(f"/org/bluez/{adapter}", {})
     if ADAPTER not in interfaces:
@@ -24,7 +25,7 @@ def check_adapter(adapter: str, objects: Mapping[str, Mapping[str, Mapping[str, 
     if not {GATT_MANAGER, ADVERTISING_MANAGER} <= interfaces.keys():
         raise PeripheralError(f"the Bluetooth adapter {adapter} cannot advertise", "Use another adapter.")
     if not interfaces[ADAPTER]["Powered"].value:
-        raise _blocked(_SYSFS / adapter) or PeripheralError(
+        raise _blocked(sysfs / adapter) or PeripheralError(
             f"the Bluetooth adapter {adapter} is switched off",
             "Switch it on: `bluetoothctl power on`; `AutoEnable=true` in /etc/bluetooth/main.conf keeps it on.",
         )

@@ -34,10 +34,16 @@ _REMEDIES = {
 
 
 class Connection:
-    """One connection; build it with `open`. Every failure of it is a PeripheralError."""
+    """One connection; build it with `open`. Every failure of it is a PeripheralError.
 
-    def __init__(self, bus: MessageBus) -> None:
+    Anybody on the bus may send us what looks like bluetoothd's: heard is only who answers for its name, and the bus.
+    """
+
+    def __init__(self, bus: MessageBus, on_message: Callable[[Message], bool]) -> None:
         self._bus = bus
+        self._on_message = on_message
+        self._bluetoothd: str | None = None
+        bus.add_message_handler(self._heed)
 
     @classmethod
     async def open(cls, on_message: Callable[[Message], bool]) -> Self:
@@ -54,8 +60,7 @@ class Connection:
                 f"Bluetooth cannot be used: there is no system bus ({error or type(error).__name__})",
                 "Install and start dbus; then `bluetoothctl list` shows the adapters.",
             ) from error
-        bus.add_message_handler(on_message)
-        return cls(bus)
+        return cls(bus, on_message)
 
     @property
     def alive(self) -> bool:
@@ -83,6 +88,8 @@ class Connection:
             raise _lost() from error
         if reply.message_type is MessageType.ERROR:
             raise _refusal(member, reply)
+        if to == BLUEZ:
+            self._bluetoothd = reply.sender
         return list(reply.body)
 
     async def listen(self, *rules: str) -> None:
@@ -103,6 +110,9 @@ class Connection:
                 await self.send(signal)
         except (OSError, EOFError, TimeoutError) as error:
             raise _lost() from error
+
+    def _heed(self, message: Message) -> bool:
+        return message.sender in (self._bluetoothd, BUS) and self._on_message(message)
 
     def close(self) -> None:
         """Leave the bus; bluetoothd then takes away all that was registered."""

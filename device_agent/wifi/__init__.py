@@ -13,6 +13,8 @@ from onboarding_protocol.members import HeardNetwork
 if TYPE_CHECKING:
     from device_agent.wifi.on_air import OnAir
 
+ELSEWHERE = "elsewhere"
+"""The reason why a network was not tried: another one is joined, and was not to be left."""
 BACKENDS = ("auto", "networkmanager", "wpa_supplicant", "simulated")
 
 
@@ -44,11 +46,20 @@ class Wifi(Protocol):
     async def scan(self) -> tuple[HeardNetwork, ...]:
         """Return the networks heard now, strongest first."""
 
-    async def join(self, profile: WifiProfile, identity: StationIdentity | None = None) -> JoinResult:
+    async def join(
+        self, profile: WifiProfile, identity: StationIdentity | None = None, *, gently: bool = False
+    ) -> JoinResult:
         """Join and stay joined; networks joined before are kept if this one fails.
 
-        Joining what is joined already disturbs nothing. `identity` is for an enterprise network.
+        Joining what is joined already disturbs nothing. `identity` is for an enterprise network. With `gently`
+        another network that works is not left for it: the reason is ELSEWHERE then.
         """
+
+    def online(self) -> bool:
+        """Whether the device has an address that others can reach it by, in whatever network."""
+
+    async def forget(self) -> None:
+        """Leave and remove every network that the agent has made, on disk, too; WifiError if any may be left."""
 
 
 def open_wifi(config: WifiConfig) -> Wifi:

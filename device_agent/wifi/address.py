@@ -23,14 +23,21 @@ _MESSAGE_OCTETS = 65536
 Address = IPv4Address | IPv6Address
 
 
+def has_address() -> bool:
+    """Whether any interface has a usable address that is not link-local."""
+    try:
+        with _open(0) as channel:
+            return any(True for _ in _all(channel))
+    except OSError as error:
+        raise WifiError(f"the addresses of this device cannot be read: {error}", "See `ip address`.") from error
+
+
 def addresses(interface: str) -> frozenset[Address]:
     """Return the usable addresses of an interface that are not link-local."""
     try:
         index = socket.if_nametoindex(interface)
         with _open(0) as channel:
-            channel.settimeout(2.0)
-            channel.send(struct.pack("=LHHLLBxxxL", 24, _RTM_GETADDR, _REQUEST_DUMP, 1, 0, socket.AF_UNSPEC, 0))
-            return frozenset(address for where, address in _dump(channel) if where == index)
+            return frozenset(address for where, address in _all(channel) if where == index)
     except OSError as error:
         raise WifiError(f"the addresses of {interface} cannot be read: {error}", "See `ip address`.") from error
 
@@ -61,6 +68,12 @@ def _open(groups: int) -> socket.socket:
         channel.close()
         raise
     return channel
+
+
+def _all(channel: socket.socket) -> Iterator[tuple[int, Address]]:
+    channel.settimeout(2.0)
+    channel.send(struct.pack("=LHHLLBxxxL", 24, _RTM_GETADDR, _REQUEST_DUMP, 1, 0, socket.AF_UNSPEC, 0))
+    return _dump(channel)
 
 
 def _dump(channel: socket.socket) -> Iterator[tuple[int, Address]]:

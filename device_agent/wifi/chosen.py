@@ -7,6 +7,7 @@ from device_agent.config import WifiConfig
 from device_agent.errors import WifiError
 from device_agent.record import WifiProfile
 from device_agent.wifi import JoinResult, StationIdentity, Wifi
+from device_agent.wifi.address import has_address
 from device_agent.wifi.network_manager import NetworkManagerWifi
 from device_agent.wifi.wpa_supplicant import Patience, WpaSupplicantWifi, control_of
 from onboarding_protocol.members import HeardNetwork
@@ -28,11 +29,26 @@ class ChosenWifi:
             self._backend = None
             raise
 
-    async def join(self, profile: WifiProfile, identity: StationIdentity | None = None) -> JoinResult:
+    async def join(
+        self, profile: WifiProfile, identity: StationIdentity | None = None, *, gently: bool = False
+    ) -> JoinResult:
         """Join and stay joined."""
         backend = await self._chosen()
         try:
-            return await backend.join(profile, identity)
+            return await backend.join(profile, identity, gently=gently)
+        except WifiError:
+            self._backend = None
+            raise
+
+    def online(self) -> bool:
+        """Whether the device has an address, in whatever network."""
+        return has_address()
+
+    async def forget(self) -> None:
+        """Leave and remove every network that the agent has made."""
+        backend = await self._chosen()
+        try:
+            await backend.forget()
         except WifiError:
             self._backend = None
             raise

@@ -5,12 +5,15 @@ to its disk. The connection that was active before is activated again after a fa
 """
 
 import asyncio
+import logging
 from contextlib import suppress
 from dataclasses import dataclass
 
 from device_agent.errors import WifiError
 from device_agent.record import WifiProfile
-from device_agent.wifi import JoinResult, StationIdentity
+from device_agent.wifi import ELSEWHERE, JoinResult, StationIdentity
+from device_agent.wifi.address import has_address
+from device_agent.wifi.afterwards import see_through
 from device_agent.wifi.heard import channel_list, strongest_of_each
 from device_agent.wifi.nm_facts import failure, mark_in, read_access_point, settings_of
 from device_agent.wifi.system_bus import RefusedError, Settings, Signal, SystemBus, variant
@@ -34,7 +37,8 @@ _NOTHING = "/"
 _WIFI_DEVICE = 2
 _ACTIVATED, _DEACTIVATED = 2, 4
 _FAILED = 120
-_TO_DISK = 1
+_TO_DISK, _IN_MEMORY = 1, 2
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,9 @@ class NetworkManagerWifi:
             await self._fresh_scan(bus, station)
             return strongest_of_each(network for network, _ in await self._stations(bus, station))
 
-    async def join(self, profile: WifiProfile, identity: StationIdentity | None = None) -> JoinResult:
+    async def join(
+        self, profile: WifiProfile, identity: StationIdentity | None = None, *, gently: bool = False
+    ) -> JoinResult:
         """Join and stay joined; a network that does not let us in leaves everything as it was."""
         async with self._turn, SystemBus.to(SERVICE) as bus:
             station = await self._station(bus)
@@ -71,6 +77,8 @@ class NetworkManagerWifi:
             made = await self._made_from(bus, profile)
             if made is not None and before == (made, _ACTIVATED):
                 return JoinResult(Status.OK)
+            if gently and before[0] != made and await self._is_elsewhere(bus, station):
+                return JoinResult(Status.CONFIGURE_FAILURE, reason=ELSEWHERE)
             seen = await self._heard_at(bus, station, profile.ssid)
             heard = seen or await self._probe(bus, station, profile.ssid)
             if not heard:
@@ -79,38 +87,61 @@ class NetworkManagerWifi:
             if settings is None:
                 return JoinResult(Status.CONFIGURE_FAILURE, channel_list(heard), "unsupported")
             await bus.listen()
-            connection, result = await self._try(bus, station, made, settings)
+            begun = asyncio.create_task(self._begin(bus, station, made, settings))
+            try:
+                connection, active = await asyncio.shield(begun)
+                result = await self._outcome(bus, station, active)
+            except BaseException:  # cancelled, too: nothing half done is left behind
+                await see_through(self._put_back(bus, station, settings, before[0], begun))
+                raise
             if result.status is Status.OK:
-                await self._keep(bus, connection, settings)
+                await see_through(self._keep(bus, connection, settings))
                 return result
-            await self._put_back(bus, station, connection if made is None else None, before[0])
+            await see_through(self._put_back(bus, station, settings, before[0], begun))
             if result.status is Status.NO_AP and profile.akm is Akm.SAE:
                 return JoinResult(Status.AUTH_FAILURE, channel_list(heard))  # what it calls a wrong SAE password
             return JoinResult(result.status, channel_list(heard), result.reason)
 
-    async def _try(
-        self, bus: SystemBus, station: _Station, made: str | None, settings: Settings
-    ) -> tuple[str, JoinResult]:
+    def online(self) -> bool:
+        """Whether the device has an address, in whatever network."""
+        return has_address()
+
+    async def forget(self) -> None:
+        """Remove every connection that the agent has made, which leaves its network."""
+        async with self._turn, SystemBus.to(SERVICE) as bus:
+            if not await bus.is_served():
+                raise WifiError("NetworkManager does not run", "Start it: systemctl start NetworkManager.")
+            for connection in await self._ours(bus):
+                await self._delete(bus, connection)
+            if await self._ours(bus):
+                raise WifiError(
+                    "NetworkManager still holds a connection that the agent has made",
+                    "See its log: journalctl -u NetworkManager; or delete it: nmcli connection delete NAME.",
+                )
+
+    async def _begin(self, bus: SystemBus, station: _Station, made: str | None, settings: Settings) -> tuple[str, str]:
+        """Return the connection and its activation."""
         if made is not None:
-            connection = made
             (active,) = await bus.call(_ROOT, SERVICE, "ActivateConnection", "ooo", made, station.path, _NOTHING)
-        else:
-            options = {"persist": variant("s", "volatile")}
-            connection, active, _ = map(
-                str,
-                await bus.call(
-                    _ROOT, SERVICE, "AddAndActivateConnection2", "a{sa{sv}}ooa{sv}", settings, station.path, _NOTHING,
-                    options,
-                ),
-            )  # fmt: skip
+            return made, str(active)
+        connection, active, _ = await bus.call(
+            _ROOT, SERVICE, "AddAndActivateConnection2", "a{sa{sv}}ooa{sv}", settings, station.path, _NOTHING,
+            {"persist": variant("s", "volatile")},
+        )  # fmt: skip
+        return str(connection), str(active)
+
+    async def _outcome(self, bus: SystemBus, station: _Station, active: str) -> JoinResult:
         try:
             async with asyncio.timeout(self._patience.join + self._patience.address):
-                return connection, await self._verdict(bus, station, str(active))
+                return await self._verdict(bus, station, active)
         except TimeoutError:
-            return connection, JoinResult(Status.CONFIGURE_FAILURE, reason="timed-out")
-        except BaseException:  # cancelled: nothing half done is left behind
-            await self._delete(bus, connection if made is None else None)
-            raise
+            return JoinResult(Status.CONFIGURE_FAILURE, reason="timed-out")
+
+    async def _is_elsewhere(self, bus: SystemBus, station: _Station) -> bool:
+        """Whether a network is joined; one that is about to be is waited for."""
+        await bus.listen()
+        active = str(await bus.property(station.path, _DEVICE, "ActiveConnection"))
+        return active != _NOTHING and (await self._outcome(bus, station, active)).status is Status.OK
 
     async def _verdict(self, bus: SystemBus, station: _Station, active: str) -> JoinResult:
         if await self._state_of(bus, active) == _ACTIVATED:
@@ -127,28 +158,40 @@ class NetworkManagerWifi:
                     reason = why if state == _FAILED else reason
 
     async def _keep(self, bus: SystemBus, joined: str, settings: Settings) -> None:
-        await bus.call(joined, _CONNECTION, "Update2", "a{sa{sv}}ua{sv}", settings, _TO_DISK, {})
-        for connection, mark in await self._marks(bus):
-            if connection != joined and mark.startswith(MARK):
+        try:
+            await bus.call(joined, _CONNECTION, "Update2", "a{sa{sv}}ua{sv}", settings, _TO_DISK, {})
+        except RefusedError as error:
+            _log.warning("%s. The network is kept in memory, and added again at each start", error)
+            await bus.call(joined, _CONNECTION, "Update2", "a{sa{sv}}ua{sv}", settings, _IN_MEMORY, {})
+        for connection in await self._ours(bus):
+            if connection != joined:
                 await self._delete(bus, connection)
 
-    async def _put_back(self, bus: SystemBus, station: _Station, failed: str | None, before: str) -> None:
-        await self._delete(bus, failed)
-        if before != _NOTHING:
+    async def _put_back(
+        self, bus: SystemBus, station: _Station, tried: Settings, before: str, begun: asyncio.Task[tuple[str, str]]
+    ) -> None:
+        with suppress(WifiError):
+            await begun  # what was asked for and not yet answered could not be found
+        for connection, mark in await self._marks(bus):
+            if mark == mark_in(tried):
+                await self._delete(bus, connection)
+        if before != _NOTHING and await self._active(bus, station) != (before, _ACTIVATED):
             try:
                 await bus.call(_ROOT, SERVICE, "ActivateConnection", "ooo", before, station.path, _NOTHING)
             except RefusedError:
                 return  # somebody else has removed it meanwhile
 
-    async def _delete(self, bus: SystemBus, connection: str | None) -> None:
-        if connection is not None:
-            try:
-                await bus.call(connection, _CONNECTION, "Delete")
-            except RefusedError:
-                return  # it was volatile, and has gone by itself
+    async def _delete(self, bus: SystemBus, connection: str) -> None:
+        try:
+            await bus.call(connection, _CONNECTION, "Delete")
+        except RefusedError:
+            return  # it was volatile, and has gone by itself
 
     async def _made_from(self, bus: SystemBus, profile: WifiProfile) -> str | None:
         return next((path for path, mark in await self._marks(bus) if is_mark_of(mark, profile)), None)
+
+    async def _ours(self, bus: SystemBus) -> list[str]:
+        return [path for path, mark in await self._marks(bus) if mark.startswith(MARK)]
 
     async def _marks(self, bus: SystemBus) -> list[tuple[str, str]]:
         (paths,) = await bus.call(f"{_ROOT}/Settings", f"{SERVICE}.Settings", "ListConnections")

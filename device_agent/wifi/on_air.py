@@ -7,8 +7,8 @@ over Bluetooth.
 """
 
 import asyncio
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from device_agent.errors import WifiError
 from device_agent.record import WifiAccess, WifiProfile
+from device_agent.wifi.afterwards import see_through
 from device_agent.wifi.heard import decode_ssid
 from device_agent.wifi.wpa_control import WpaControl, WpaEvent, WpaEvents
 from onboarding_protocol.dpp import Akm, Connector, ConnectorError
@@ -34,6 +35,7 @@ ANNOUNCEMENTS = 60
 """Rounds of announcements, half a minute apart: longer than any window."""
 EXCHANGE_S = 20.0
 """An exchange that has begun and says nothing for so long has failed; announcing starts again."""
+_PROCESSING = "dpp_config_processing"
 _OBJECT = "DPP-CONFOBJ-AKM"
 _PARTS = {
     "DPP-CONFOBJ-SSID", "DPP-CONFOBJ-SSID-CHARSET", "DPP-CONFOBJ-PASS", "DPP-CONFOBJ-PSK", "DPP-CONFOBJ-IDPASS",
@@ -61,15 +63,13 @@ class OnAir:
             der = key.private_bytes(Encoding.DER, PrivateFormat.TraditionalOpenSSL, NoEncryption())
         except UnsupportedAlgorithm as error:
             raise WifiError("the label's key is in hardware and stays there", "Use Bluetooth.") from error
-        await control.order("SET dpp_config_processing 0")
-        async with control.events() as events:
-            number = await control.number(f"DPP_BOOTSTRAP_GEN type=qrcode key={der.hex()}")
+        async with control.events() as events, _unprocessed(control):
+            lending = asyncio.create_task(control.number(f"DPP_BOOTSTRAP_GEN type=qrcode key={der.hex()}"))
             try:
+                number = await asyncio.shield(lending)  # a key whose number is not known could not be taken back
                 return await self._exchange(control, events, number, known_time)
             finally:
-                for command in ("DPP_STOP_CHIRP", "DPP_STOP_LISTEN", f"DPP_BOOTSTRAP_REMOVE {number}"):
-                    with suppress(WifiError):  # it has ended, and forgotten the key with it
-                        await control.command(command)
+                await see_through(_take_back(control, lending))
 
     async def _exchange(self, control: WpaControl, events: WpaEvents, number: int, known_time: int) -> WifiProfile:
         while True:
@@ -80,6 +80,27 @@ class OnAir:
                 profile = read_profile(described, known_time)
                 if profile is not None:
                     return profile
+
+
+@asynccontextmanager
+async def _unprocessed(control: WpaControl) -> AsyncIterator[None]:
+    """Have wpa_supplicant make no network of what it is given; what its operator had set is set again at the end."""
+    before = await control.command(f"GET {_PROCESSING}")
+    await control.order(f"SET {_PROCESSING} 0")
+    try:
+        yield
+    finally:
+        if before in {"1", "2"}:
+            with suppress(WifiError):
+                await control.command(f"SET {_PROCESSING} {before}")
+
+
+async def _take_back(control: WpaControl, lending: "asyncio.Task[int]") -> None:
+    with suppress(WifiError):  # it has ended, and forgotten the key with it; or was never lent it
+        number = await lending
+        for command in ("DPP_STOP_CHIRP", "DPP_STOP_LISTEN", f"DPP_BOOTSTRAP_REMOVE {number}"):
+            with suppress(WifiError):
+                await control.command(command)
 
 
 async def _first_object(events: WpaEvents) -> WpaEvent | None:

@@ -1,5 +1,6 @@
 """Wi-Fi without a radio: the networks are a TOML file, the results are those of a real station.
 
+    scan_seconds = 0.0
     [[network]]
     ssid = "Home"
     passphrase = "correct horse battery"
@@ -42,6 +43,14 @@ class AccessPoint:
     join_seconds: float = 0.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """The whole file."""
+
+    network: tuple[AccessPoint, ...] = ()
+    scan_seconds: float = 0.0
+
+
 class SimulatedWifi:
     """A station among the access points of a file."""
 
@@ -50,23 +59,37 @@ class SimulatedWifi:
 
     async def scan(self) -> tuple[HeardNetwork, ...]:
         """Return the networks of the file, strongest first."""
-        heard = (HeardNetwork(ap.ssid.encode(), ap.rssi, ap.akm) for ap in self._access_points())
+        there = self._read()
+        await asyncio.sleep(there.scan_seconds)  # the simulated radio's own time, here and below
+        heard = (HeardNetwork(ap.ssid.encode(), ap.rssi, ap.akm) for ap in there.network)
         return tuple(sorted(heard, key=lambda network: -network.rssi))
 
-    async def join(self, profile: WifiProfile, identity: StationIdentity | None = None) -> JoinResult:  # noqa: ARG002
+    async def join(
+        self,
+        profile: WifiProfile,
+        identity: StationIdentity | None = None,  # noqa: ARG002
+        *,
+        gently: bool = False,  # noqa: ARG002
+    ) -> JoinResult:
         """Try the access point of that name."""
-        found = [ap for ap in self._access_points() if ap.ssid.encode() == profile.ssid]
+        found = [ap for ap in self._read().network if ap.ssid.encode() == profile.ssid]
         if not found or profile.akm is Akm.DPP:  # none of them takes a Connector, so none is what was looked for
             return JoinResult(Status.NO_AP, SCANNED_CHANNELS)
         access_point = found[0]
-        await asyncio.sleep(access_point.join_seconds)  # the simulated radio's own time
+        await asyncio.sleep(access_point.join_seconds)
         accepted = hmac.compare_digest(_secret_of(profile), _secret_of_access_point(access_point, profile))
         return JoinResult(Status.OK if accepted else Status.AUTH_FAILURE, access_point.channel)
 
-    def _access_points(self) -> list[AccessPoint]:
+    def online(self) -> bool:
+        """Tell that nothing but its networks leads anywhere."""
+        return False
+
+    async def forget(self) -> None:
+        """Do nothing: it keeps no network."""
+
+    def _read(self) -> Surroundings:
         try:
-            document = tomllib.loads(self._path.read_text(encoding="utf-8"))
-            return msgspec.convert(document.get("network", []), list[AccessPoint])
+            return msgspec.convert(tomllib.loads(self._path.read_text(encoding="utf-8")), Surroundings)
         except (OSError, ValueError) as error:
             raise WifiError(
                 f"the simulated networks in {self._path} cannot be read: {error}", "Correct the file."

@@ -53,14 +53,15 @@ class SystemBus:
         self._bus = bus
         self._service = service
         self._listening = False
+        self._owner = ""
         self._signals: asyncio.Queue[Signal] = asyncio.Queue(SIGNALS_MAX)
 
     @classmethod
     @asynccontextmanager
     async def to(cls, service: str) -> AsyncIterator["SystemBus"]:
         """Connect for as long as the context lasts; WifiError if there is no bus."""
-        bus = MessageBus(bus_type=BusType.SYSTEM)
         try:
+            bus = MessageBus(bus_type=BusType.SYSTEM)
             await bus.connect()
         except (OSError, EOFError, AuthError, InvalidAddressError) as error:
             raise WifiError(f"the system bus cannot be reached: {error}", "Start dbus.") from error
@@ -71,19 +72,17 @@ class SystemBus:
 
     async def is_served(self) -> bool:
         """Whether the service runs."""
-        (owned,) = await self._send(
-            "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameHasOwner", "s", self._service
-        )
+        (owned,) = await self._ask_bus("NameHasOwner", self._service)
         return owned is True
 
     async def listen(self) -> None:
         """Have the service's signals sent to us from now on."""
         if self._listening:
             return
-        self._listening = True
-        rule = f"type='signal',sender='{self._service}'"
+        (owner,) = await self._ask_bus("GetNameOwner", self._service)
+        self._owner, self._listening = str(owner), True
         self._bus.add_message_handler(self._take)
-        await self._send("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "AddMatch", "s", rule)
+        await self._ask_bus("AddMatch", f"type='signal',sender='{self._service}'")
 
     async def signal(self) -> Signal:
         """Return the next signal."""
@@ -106,8 +105,14 @@ class SystemBus:
         return {str(name): plain(value) for name, value in values.items()} if isinstance(values, dict) else {}
 
     def _take(self, message: Message) -> None:
-        if message.message_type is MessageType.SIGNAL and message.path and not self._signals.full():
+        # Anybody may send us a signal; the bus vouches for the sender, and for nothing else.
+        ours = message.message_type is MessageType.SIGNAL and message.sender == self._owner
+        if ours and message.path and not self._signals.full():
             self._signals.put_nowait(Signal(message.path, message.member or "", tuple(message.body)))
+
+    async def _ask_bus(self, member: str, argument: str) -> tuple[object, ...]:
+        bus = "org.freedesktop.DBus"
+        return await self._send(bus, "/org/freedesktop/DBus", bus, member, "s", argument)
 
     async def _send(
         self, service: str, path: str, interface: str, member: str, signature: str, *arguments: object

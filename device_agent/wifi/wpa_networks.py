@@ -7,7 +7,9 @@ restarted agent knows the network it joined without being able to read its secre
 
 import hashlib
 import hmac
+import re
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import msgspec
@@ -18,6 +20,9 @@ from device_agent.wifi import StationIdentity
 from onboarding_protocol.dpp.credential import PSK_OCTETS
 
 MARK = "device-agent-"
+NOTE = f"{MARK}before-"
+"""Begins the mark of a network that is none: it says how the others were before an attempt."""
+_NOTED = re.compile(r"([0-9]{1,9})([ed])(c?)", re.ASCII)
 _ROUNDS = 20_000
 _KEY_MANAGEMENT = {
     "psk": "WPA-PSK WPA-PSK-SHA256 FT-PSK",
@@ -47,6 +52,18 @@ def read_networks(reply: str) -> list[KnownNetwork]:
     return known
 
 
+def note_of(known: Iterable[KnownNetwork]) -> str:
+    """Return the mark that keeps how these networks are, for an agent that follows one that was killed."""
+    parts = (f"{it.number}{'e' if it.enabled else 'd'}{'c' if it.current else ''}" for it in known)
+    return NOTE + ".".join(parts)
+
+
+def read_note(mark: str) -> list[KnownNetwork]:
+    """Read such a mark; what cannot be read is left out."""
+    found = map(_NOTED.fullmatch, mark.removeprefix(NOTE).split("."))
+    return [KnownNetwork(int(part[1]), part[2] == "e", part[3] == "c") for part in found if part is not None]
+
+
 def mark_of(profile: WifiProfile) -> str:
     """Return a new mark for a network with this profile."""
     salt = secrets.token_hex(8)
@@ -65,12 +82,12 @@ def options_of(profile: WifiProfile, identity: StationIdentity | None, *, hidden
     if "dpp" in kinds and profile.access is None:
         kinds.remove("dpp")
     options = {
+        "id_str": f'"{mark_of(profile)}"',  # first: without it nobody would know it for ours
         "ssid": profile.ssid.hex(),
         "scan_ssid": "1" if hidden else "0",
         "key_mgmt": " ".join(_KEY_MANAGEMENT[kind] for kind in kinds),
         "ieee80211w": "2" if set(kinds) <= {"sae", "dpp"} else "1",
         "priority": "1",
-        "id_str": f'"{mark_of(profile)}"',
     }
     if "psk" in kinds:
         options["psk"] = pairwise_key(profile).hex()

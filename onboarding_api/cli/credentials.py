@@ -21,13 +21,19 @@ from onboarding_api.cli.local import (
     version_option,
     yes_option,
 )
-from onboarding_api.cli.options import current_database, database_option, json_option, key_file_option, tell
+from onboarding_api.cli.options import (
+    current_database,
+    database_option,
+    json_option,
+    key_file_option,
+    opened_seal,
+    tell,
+)
 from onboarding_api.domain.errors import CredentialUnknownError, DocumentRefusedError
 from onboarding_api.domain.hono import Document
 from onboarding_api.domain.management.credentials import Credential
 from onboarding_api.domain.management.identifiers import read_device
 from onboarding_api.domain.management.versions import Precondition
-from onboarding_api.key_file import load_seal
 from onboarding_api.services.management.credentials import CredentialManagement
 
 
@@ -125,7 +131,8 @@ def remove(
 
 
 def _credentials(database: str, key_file: Path) -> CredentialManagement:
-    return CredentialManagement(current_database(database), load_seal(key_file), os.urandom)
+    opened = current_database(database)
+    return CredentialManagement(opened, opened_seal(opened, key_file), os.urandom)
 
 
 def _line(found: Credential) -> list[str]:

@@ -6,9 +6,17 @@ from pathlib import Path
 import click
 
 from onboarding_api.app import wall_clock
-from onboarding_api.cli.options import database_option, json_option, key_file_option, open_database, tell
+from onboarding_api.cli.options import (
+    database_option,
+    json_option,
+    key_file_option,
+    open_database,
+    opened_seal,
+    tell,
+)
+from onboarding_api.domain.errors import KeyFileLostError
 from onboarding_api.key_file import create_key_file, load_seal
-from onboarding_api.services.signing_keys import ensure_signing_keys
+from onboarding_api.services.signing_keys import ensure_signing_keys, has_signing_keys
 from onboarding_api.storage.migrations import upgrade as upgrade_tables
 
 
@@ -25,7 +33,12 @@ def upgrade(database: str, key_file: Path, as_json: bool) -> None:
     """Create or upgrade the tables, and make the keys that do not exist yet. Safe to repeat."""
     opened = open_database(database)
     revision = upgrade_tables(opened)
-    created = create_key_file(key_file, os.urandom)
-    ensure_signing_keys(opened, load_seal(key_file), os.urandom, wall_clock())
+    if has_signing_keys(opened):
+        if not key_file.exists():
+            raise KeyFileLostError(f"this database has keys, and their key file is not here: {key_file}")
+        created, seal = False, opened_seal(opened, key_file)
+    else:
+        created, seal = create_key_file(key_file, os.urandom), load_seal(key_file)
+    ensure_signing_keys(opened, seal, os.urandom, wall_clock())
     sentence = f"database at {revision}; key file {'created' if created else 'unchanged'}: {key_file}"
     tell(as_json, {"revision": revision, "key_file": str(key_file), "key_file_created": created}, sentence)

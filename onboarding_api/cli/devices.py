@@ -25,7 +25,18 @@ from onboarding_api.domain.errors import NothingFoundError
 from onboarding_api.domain.hono import iso
 from onboarding_api.domain.management.devices import DeviceRecord
 from onboarding_api.domain.management.identifiers import read_device, read_tenant
-from onboarding_api.domain.management.search import PAGE_SIZE, PAGE_SIZE_MAX, Filter, Found, Order, Search, read_pointer
+from onboarding_api.domain.management.search import (
+    PAGE_SIZE,
+    PAGE_SIZE_MAX,
+    Filter,
+    Found,
+    Order,
+    Search,
+    distinct_filters,
+    distinct_orders,
+    read_filter,
+    read_pointer,
+)
 from onboarding_api.domain.management.versions import Precondition
 from onboarding_api.services.management.devices import DeviceManagement
 
@@ -73,7 +84,8 @@ def list_devices(
     as_json: bool,
 ) -> None:
     """List the devices of a tenant that match all filters, a page at a time."""
-    search = Search(tuple(map(_filter, filters)), tuple(map(_order, orders)), page_size, page, gateways)
+    wanted = distinct_filters(map(_filter, filters), "--filter")
+    search = Search(wanted, distinct_orders(map(_order, orders), "--sort"), page_size, page, gateways)
     try:
         found = _devices(database).search(local_operator(), read_tenant(tenant), search)
     except NothingFoundError:
@@ -142,7 +154,7 @@ def _filter(text: str) -> Filter:
         meant = msgspec.json.decode(value, type=bool | int | float | str)
     except msgspec.DecodeError:
         meant = value
-    return Filter(read_pointer(pointer), meant)
+    return read_filter(pointer, meant, "--filter")
 
 
 def _is_text(argument: str) -> bool:
@@ -154,7 +166,7 @@ def _order(text: str) -> Order:
     pointer, _, direction = text.partition(":")
     if direction not in ("", "asc", "desc") or not _is_text(text):
         raise click.UsageError(f"not an order such as /status/created:desc: {text}")
-    return Order(read_pointer(pointer), direction == "desc")
+    return Order(read_pointer(pointer, "--sort"), direction == "desc")
 
 
 def _line(found: DeviceRecord) -> list[str]:

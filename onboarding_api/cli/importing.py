@@ -18,7 +18,7 @@ from onboarding_api.app import wall_clock
 from onboarding_api.cli.import_report import JsonReport, Report, TerminalReport
 from onboarding_api.cli.journal import Journal, Progress, Terms, digest, take_turn
 from onboarding_api.cli.local import local_operator
-from onboarding_api.cli.options import current_database, database_option, json_option, key_file_option
+from onboarding_api.cli.options import current_database, database_option, json_option, key_file_option, opened_seal
 from onboarding_api.domain.bulk.batches import batches
 from onboarding_api.domain.bulk.json_lines import JsonLines
 from onboarding_api.domain.bulk.plan import OnConflict, Outcome
@@ -28,7 +28,6 @@ from onboarding_api.domain.errors import FileUnreadableError
 from onboarding_api.domain.identifiers import TenantId
 from onboarding_api.domain.management.identifiers import read_tenant
 from onboarding_api.domain.sealing import Seal
-from onboarding_api.key_file import load_seal
 from onboarding_api.services.bulk.imports import DeviceImport, Import
 from onboarding_api.services.hashing import Hashing
 from onboarding_api.services.management.credentials import CredentialManagement
@@ -90,7 +89,8 @@ def import_devices(
     report: Report = JsonReport() if as_json else TerminalReport()
     try:
         with _open(path) as stream:
-            progress = _import(order, stream, current_database(database), load_seal(key_file), report)
+            opened = current_database(database)
+            progress = _import(order, stream, opened, opened_seal(opened, key_file), report)
     except KeyboardInterrupt:
         click.echo("interrupted; run the same command again to go on", err=True)
         sys.exit(INTERRUPTED)

@@ -18,8 +18,10 @@ from onboarding_api.cli.options import (
     database_option,
     json_option,
     key_file_option,
+    opened_seal,
     tell,
 )
+from onboarding_api.domain.errors import RegistryError
 from onboarding_api.key_file import load_seal
 from onboarding_api.listener import Ears
 from onboarding_api.listener import listen as listen_forever
@@ -69,17 +71,27 @@ def listen(
     access = partial(BrokerAccess.of, broker, broker_ca, certificate, key, session)
     checks = [
         Check("database", lambda: current_database(database)),
-        Check("key-file", lambda: load_seal(key_file)),
+        Check("key-file", lambda: _require_keys(database, key_file)),
         Check("broker", access),
         Check("certificates", lambda: BrokerAccess("", 0, broker_ca, certificate, key, session).tls()),
     ]
     check_configuration(checks, only=check_config, as_json=as_json)
     configure_logging()
     registry = current_database(database)
-    authorities = Authorities(registry, load_seal(key_file))
+    authorities = Authorities(registry, opened_seal(registry, key_file))
     renewals = Renewals(registry, authorities, os.urandom, certificate_seconds)
     ears = Ears(Contacts(registry), renewals, wall_clock)
     asyncio.run(_until_told(ears, access(), as_json, broker))
+
+
+def _require_keys(url: str, key_file: Path) -> None:
+    """Refuse a key file that cannot be read or, if the database can be asked, that is another database's."""
+    load_seal(key_file)
+    try:
+        database = current_database(url)
+    except RegistryError:
+        return
+    opened_seal(database, key_file)
 
 
 async def _until_told(ears: Ears, access: BrokerAccess, as_json: bool, broker: str) -> None:

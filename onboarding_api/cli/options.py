@@ -11,6 +11,9 @@ import click
 
 from onboarding_api.domain.audit import Actor, Origin
 from onboarding_api.domain.certificates import AUTHORITY_LIFE_S, LEAF_LIFE_S
+from onboarding_api.domain.sealing import Seal
+from onboarding_api.key_file import load_seal
+from onboarding_api.services.signing_keys import open_signing_keys
 from onboarding_api.storage.database import Database
 from onboarding_api.storage.migrations import require_current
 
@@ -64,6 +67,13 @@ def open_database(url: str) -> Database:
     database = Database(url)
     click.get_current_context().call_on_close(database.close)
     return database
+
+
+def opened_seal(database: Database, key_file: Path) -> Seal:
+    """Read the key file; refuse one that is another registry's, before anything is sealed with it."""
+    seal = load_seal(key_file)
+    open_signing_keys(database, seal)
+    return seal
 
 
 def tell(as_json: bool, document: Mapping[str, object], sentence: str) -> None:

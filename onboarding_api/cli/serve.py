@@ -20,6 +20,7 @@ from onboarding_api.domain.errors import AddressRefusedError, RegistryError
 from onboarding_api.domain.openid import Provider
 from onboarding_api.key_file import load_seal
 from onboarding_api.services.signing_keys import open_signing_keys
+from onboarding_api.services.token_keys import require_token_keys
 from onboarding_api.serving import require_free
 from onboarding_api.serving import serve as serve_forever
 from onboarding_api.storage.database import Database
@@ -169,6 +170,7 @@ def _require_keys(url: str, key_file: Path) -> None:
         return
     with closing(Database(url)) as database:
         open_signing_keys(database, seal)
+        require_token_keys(database, seal)
 
 
 def _provider(issuer: str | None, audience: str | None, jwks_url: str | None) -> Provider | None:

@@ -6,8 +6,15 @@ from pathlib import Path
 import click
 
 from onboarding_api.app import wall_clock
-from onboarding_api.cli.options import console, current_database, database_option, json_option, key_file_option, tell
-from onboarding_api.key_file import load_seal
+from onboarding_api.cli.options import (
+    console,
+    current_database,
+    database_option,
+    json_option,
+    key_file_option,
+    opened_seal,
+    tell,
+)
 from onboarding_api.services.token_keys import RELOAD_S, rotate_token_keys
 
 
@@ -23,8 +30,8 @@ def signing_key() -> None:
 @json_option
 def rotate(revoke: bool, database: str, key_file: Path, as_json: bool) -> None:
     """Sign with the standby key from now on. Tokens of the old one hold until they expire, unless revoked."""
-    kid = rotate_token_keys(
-        current_database(database), load_seal(key_file), os.urandom, wall_clock(), console(), revoke=revoke
-    )
+    opened = current_database(database)
+    seal = opened_seal(opened, key_file)
+    kid = rotate_token_keys(opened, seal, os.urandom, wall_clock(), console(), revoke=revoke)
     told = f"access tokens are signed by {kid} from now on; servers that run know within {RELOAD_S} seconds"
     tell(as_json, {"kid": kid, "revoked": revoke}, told)

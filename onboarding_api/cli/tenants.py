@@ -19,14 +19,21 @@ from onboarding_api.cli.local import (
     version_option,
     yes_option,
 )
-from onboarding_api.cli.options import console, current_database, database_option, json_option, key_file_option, tell
+from onboarding_api.cli.options import (
+    console,
+    current_database,
+    database_option,
+    json_option,
+    key_file_option,
+    opened_seal,
+    tell,
+)
 from onboarding_api.domain.errors import EndpointRefusedError
 from onboarding_api.domain.hono import iso
 from onboarding_api.domain.identifiers import parse_tenant_id
 from onboarding_api.domain.management.documents import require_object
 from onboarding_api.domain.management.identifiers import read_tenant
 from onboarding_api.domain.management.versions import Precondition
-from onboarding_api.key_file import load_seal
 from onboarding_api.services.bulk.exports import DeviceExport
 from onboarding_api.services.management.tenants import TenantManagement
 from onboarding_api.services.tenants import TenantDirectory, Tenants
@@ -56,10 +63,8 @@ def create(
 ) -> None:
     """Create a tenant, with an endpoint and its own certification authority if its devices are to be onboarded."""
     identifier, opened = parse_tenant_id(tenant_id), current_database(database)
-    tenants, body = (
-        Tenants(opened, load_seal(key_file), os.urandom),
-        require_object(read_json(document)) if document else None,
-    )
+    tenants = Tenants(opened, opened_seal(opened, key_file), os.urandom)
+    body = require_object(read_json(document)) if document else None
     if endpoint is None:
         if endpoint_ca is not None:
             raise EndpointRefusedError("there is an authority of the endpoint, but no endpoint")
@@ -84,7 +89,8 @@ def endpoint(
     tenant_id: str, endpoint: str, endpoint_ca: BinaryIO | None, database: str, key_file: Path, as_json: bool
 ) -> None:
     """Say where a tenant's devices connect, also that of one which Hono's API created."""
-    tenants = Tenants(current_database(database), load_seal(key_file), os.urandom)
+    opened = current_database(database)
+    tenants = Tenants(opened, opened_seal(opened, key_file), os.urandom)
     tenants.give_endpoint(
         parse_tenant_id(tenant_id), endpoint, endpoint_ca.read() if endpoint_ca else None, wall_clock(), console()
     )

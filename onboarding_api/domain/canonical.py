@@ -29,7 +29,7 @@ def _write(value: object) -> str:
     if value is None or isinstance(value, bool | str):
         return _encode(value)
     if isinstance(value, int):
-        return str(value) if abs(value) <= _EXACT else _write_number(float(value))
+        return str(value) if abs(value) <= _EXACT else _write_number(_double(value))
     if isinstance(value, float):
         return _write_number(value)
     if isinstance(value, Mapping):
@@ -38,6 +38,13 @@ def _write(value: object) -> str:
     if isinstance(value, Sequence):
         return "[" + ",".join(map(_write, value)) + "]"
     raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+def _double(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def _write_number(number: float) -> str:

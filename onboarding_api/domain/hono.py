@@ -41,4 +41,4 @@ def certificate_credential(leaf: Leaf, secret_id: str) -> Document:
 
 def iso(moment: Timestamp) -> str:
     """Return a moment as Hono and our own API write it: UTC, whole seconds."""
-    return datetime.datetime.fromtimestamp(moment, datetime.UTC).strftime(ISO)
+    return datetime.datetime.fromtimestamp(moment, datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

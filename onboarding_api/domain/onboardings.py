@@ -4,6 +4,7 @@ The rules kept here: a challenge lives five minutes, is judged once, and the tim
 stored reply is looked up before the challenge is judged, so that a repeated request is always answered alike.
 """
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 
@@ -11,6 +12,7 @@ from onboarding_api.domain.errors import (
     ChallengeBurntError,
     ChallengeExpiredError,
     ChallengeUsedError,
+    OnboardingUnknownError,
     TenantDisabledError,
 )
 from onboarding_api.domain.identifiers import (
@@ -25,6 +27,7 @@ from onboarding_api.domain.management.tenants import TenantState
 from onboarding_api.domain.ownership import HardwareState
 
 CHALLENGE_LIFE_S = 5 * 60
+_UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class OnboardingState(Enum):
@@ -41,6 +44,13 @@ class OnboardingState(Enum):
 
 
 TERMINAL = frozenset({OnboardingState.EXPIRED, OnboardingState.CONNECTED})
+
+
+def read_onboarding_id(text: str) -> OnboardingId:
+    """Accept a UUID as we write it; anything else names no onboarding, and no database need be asked."""
+    if not _UUID.fullmatch(text):
+        raise OnboardingUnknownError("there is no such onboarding")
+    return OnboardingId(text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,13 @@ The rules kept here:
 3. By name alone the longest wait is a minute. It slows those who try one name from many places to one attempt a
    minute; its owner is asked to share that only where he has never signed in before.
 4. A name that does not exist is counted like one that does.
+5. A failure that lies ahead of our clock was counted by a clock that is ahead, and is taken for one of this moment: no
+   clock makes anybody wait longer than the longest.
 """
 
 import hashlib
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from onboarding_api.domain.identifiers import Timestamp
@@ -52,10 +54,17 @@ class Count:
         """When the count may be thrown away."""
         return Timestamp(max(self.failed_at + FORGOTTEN_S, self.known_until))
 
+    def seen(self, now: Timestamp) -> "Count":
+        """Return the count with its failure in the present, should it lie in the future."""
+        if self.failed_at <= now:
+            return self
+        return replace(self, failed_at=now, blocked_until=Timestamp(self.blocked_until - self.failed_at + now))
+
     def after_failure(self, kind: Kind, now: Timestamp) -> "Count":
         """Return the count with one failure more."""
         failures = 1 if now >= self.failed_at + FORGOTTEN_S else self.failures + 1
-        return Count(failures, now, Timestamp(now + kind.wait_s(failures)), self.known_until)
+        wait = kind.wait_s(failures)
+        return Count(failures, now, Timestamp(now + wait) if wait else _NEVER, self.known_until)
 
     def after_success(self, now: Timestamp) -> "Count":
         """Return the count of a name and address that belong together."""
@@ -81,13 +90,16 @@ class Buckets:
         kinds = {self.pair: Kind.PAIR, self.address: Kind.ADDRESS, self.name: Kind.NAME}
         return dict(sorted(kinds.items()))
 
+    def known(self, counts: dict[bytes, Count], now: Timestamp) -> bool:
+        """Tell whether who has this name has signed in from this address before."""
+        return counts.get(self.pair, Count()).known_until > now
+
     def wait_s(self, counts: dict[bytes, Count], now: Timestamp) -> int:
         """Return how long this attempt would have to wait; 0 if it may be judged now."""
-        pair = counts.get(self.pair, Count())
-        asked = [pair]
-        if pair.known_until <= now:
+        asked = [counts.get(self.pair, Count())]
+        if not self.known(counts, now):
             asked += [counts.get(self.address, Count()), counts.get(self.name, Count())]
-        return max(0, *(each.blocked_until - now for each in asked))
+        return max(0, *(each.seen(now).blocked_until - now for each in asked))
 
 
 def _bucket(*parts: str) -> bytes:

@@ -2,8 +2,9 @@
 
 The rules kept here: passwords are stored as argon2id; a name that does not exist, one that is disabled and one without
 a password cost the same time as a wrong password; few are hashed at once, because each takes 64 MiB, and whether
-somebody must wait is asked in that narrow place, so that attempts sent at once are not all judged before the first
-counts. A changed password, disabling and deleting end the account's sessions at once.
+somebody must wait is asked before that narrow place, so that whoever must does not take it, and again in it, so that
+attempts sent at once are not all judged before the first counts. A changed password, disabling and deleting end the
+account's sessions at once.
 """
 
 from collections.abc import Callable, Sequence
@@ -46,7 +47,7 @@ class Accounts:
         self._randomness = randomness
         self._hasher = hasher or PasswordHasher()
         self._nobody = self._hasher.hash("nobody has this password")
-        self._hashing = Hashing()
+        self.hashing = Hashing()
         self._lockout = Lockout(database)
 
     def create(
@@ -141,7 +142,8 @@ class Accounts:
 
     def sign_in(self, name: str, password: str, origin: Origin, now: Timestamp) -> Account:
         """Return the account if name and password match."""
-        with self._hashing.turn():
+        known = self._lockout.require_open(name, origin, now)
+        with self.hashing.turn(known=known):
             self._lockout.require_open(name, origin, now)
             with self._database.reading() as connection:
                 account = find_account(connection, name)
@@ -175,7 +177,7 @@ class Accounts:
 
     def _matches(self, password_hash: str, password: str) -> bool:
         try:
-            matches = self._hashing.run(lambda: self._hasher.verify(password_hash or self._nobody, password))
+            matches = self.hashing.run(lambda: self._hasher.verify(password_hash or self._nobody, password))
         except (VerifyMismatchError, InvalidHashError):
             return False
         return matches and password_hash != NO_PASSWORD

@@ -83,13 +83,14 @@ class AuditTrail:
         return proven
 
     def verify_all(self) -> Iterator[Proven]:
-        """Verify all chains, and that none is missing which the service's names."""
+        """Verify all chains, and that none is missing which the service's names; others may write meanwhile."""
         with self.database.reading() as connection:
+            service = find_head(connection, SERVICE_CHAIN)  # first: whatever it names until here is among the chains
             chains = {head.chain for head in list_heads(connection)} | set(list_chains(connection))
         if chains:
             yield self.verify(SERVICE_CHAIN)
         with self.database.reading() as connection:
-            for entry in walk_entries(connection, SERVICE_CHAIN, 0):
+            for entry in walk_entries(connection, SERVICE_CHAIN, 0, service[0].sequence if service else 0):
                 if (named := entry.tenant_named) is not None and named not in chains:
                     raise AuditBrokenError(0, f"the chain {named} is missing")
         for chain in sorted(chains - {SERVICE_CHAIN}):

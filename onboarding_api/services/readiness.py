@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from onboarding_api.domain.errors import RegistryError, SchemaOutdatedError
 from onboarding_api.domain.sealing import Seal
 from onboarding_api.services.signing_keys import open_signing_keys
+from onboarding_api.services.token_keys import require_token_keys
 from onboarding_api.storage.database import Database
 from onboarding_api.storage.migrations import require_current
 
@@ -60,6 +61,7 @@ class Readiness:
             return [_obstacle("database", error)]
         try:
             open_signing_keys(self._database, self._seal)
+            require_token_keys(self._database, self._seal)
         except RegistryError as error:
             return [_obstacle("keys", error)]
         return []

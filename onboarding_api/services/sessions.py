@@ -1,5 +1,6 @@
 """Sessions: opened by a password, kept alive by refresh tokens, ended by their user, by us, or by a token's reuse."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from onboarding_api.domain.accounts import Account, Principal
@@ -14,6 +15,8 @@ from onboarding_api.storage.audit import record
 from onboarding_api.storage.database import Database
 from onboarding_api.storage.sessions import end_session, find_session, insert_session, rotate_session
 
+Admit = Callable[[Principal], object]
+"""Lets in whoever a refresh token belongs to, or refuses, before anything is written."""
 _PURPOSE = "refresh tokens"
 
 
@@ -52,9 +55,10 @@ class Sessions:
         until_settled(attempt)
         return Opened(account, session.id, token, expires_at)
 
-    def refresh(self, text: str, origin: Origin, now: Timestamp) -> Opened:
+    def refresh(self, text: str, origin: Origin, now: Timestamp, admit: Admit) -> Opened:
         """Take a refresh token for its successor; end the session if the token has been replaced before."""
         shown = RefreshToken.of(text)
+        admit(_principal(*self._find(shown, now), origin))
         return until_settled(lambda: self._refresh(shown, origin, now))
 
     def end(self, principal: Principal, now: Timestamp) -> None:
@@ -62,12 +66,13 @@ class Sessions:
         if principal.session is not None:
             self._end(principal.user, principal.session, Ending.SIGNED_OUT, principal.actor, now)
 
-    def revoke(self, text: str, origin: Origin, now: Timestamp) -> None:
+    def revoke(self, text: str, origin: Origin, now: Timestamp, admit: Admit) -> None:
         """End the session of a refresh token, current or not; what is none is none already (RFC 7009 section 2.2)."""
         try:
             account, session = self._find(RefreshToken.of(text), now)
         except RefreshRefusedError:
             return
+        admit(_principal(account, session, origin))
         self._end(session.user, session.id, Ending.SIGNED_OUT, _actor(account, origin), now)
 
     def _refresh(self, shown: RefreshToken, origin: Origin, now: Timestamp) -> Opened:
@@ -103,6 +108,10 @@ class Sessions:
 def _event(action: Action, account: Account, session: str, details: dict[str, str | int | None]) -> Event:
     told = {"user": account.name} | details
     return Event(chain_of(account.tenant), action, f"session/{session}", details=told)
+
+
+def _principal(account: Account, session: Session, origin: Origin) -> Principal:
+    return Principal(account.id, account.tenant, account.role, account.name, origin, session.id)
 
 
 def _actor(account: Account, origin: Origin) -> Actor:

@@ -29,7 +29,7 @@ from onboarding_api.domain.sealing import Seal
 from onboarding_api.services.management.attempts import until_settled
 from onboarding_api.storage.audit import record
 from onboarding_api.storage.database import Database
-from onboarding_api.storage.tenant_documents import insert_tenant_document
+from onboarding_api.storage.tenant_documents import insert_tenant_document, require_names_apart
 from onboarding_api.storage.tenants import (
     SealedAuthority,
     TenantRecord,
@@ -81,6 +81,7 @@ class Tenants:
                 insert_authority(connection, sealed, now)
                 created = _events(Action.TENANT_CREATED, tenant, endpoint_url, version, digest(checked.body))
                 record(connection, by, now, *created)
+                require_names_apart(connection, tenant, checked.alias)
             return authority
 
         return until_settled(attempt)

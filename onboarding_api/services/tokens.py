@@ -19,6 +19,8 @@ from onboarding_api.services.token_keys import TOKEN_LIFE_S, Ring, TokenKeys
 
 AUDIENCE = "onboarding-api"
 TYPE = "at+jwt"
+LEEWAY_S = 60
+"""How far the clock of the server that issued a token may be ahead of ours."""
 _REMEMBERED = 4096
 _OPTIONS: Options = {
     "verify_exp": False,
@@ -80,7 +82,9 @@ class Tokens:
     def read(self, token: str, now: Timestamp) -> Claimed:
         """Return what the token says, or refuse it."""
         claims = self._read(token, now)
-        if not claims.iat <= now < claims.exp:
+        if claims.iat > now + LEEWAY_S:
+            raise TokenRefusedError("the access token is not valid yet: the servers' clocks differ")
+        if now >= claims.exp:
             raise TokenRefusedError("the access token has expired")
         tenant = None if claims.tenant is None else TenantId(claims.tenant)
         return Claimed(UserId(claims.sub), tenant, claims.role, claims.sid)

@@ -7,26 +7,44 @@ Commits are durable before they are acknowledged: write-ahead log with synchrono
 
 On PostgreSQL nobody waits for a turn. READ COMMITTED is enough, because every rule is held by a key, by an update that
 names the version it expects (the second of two waits, finds another version and is done again), or by a locked row.
+
+Nobody waits for ever: not for a connection, the turn, a lock, or what a search reads. Who waited too long is told so.
 """
 
-import fcntl
+import json
 import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection, create_engine, event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from onboarding_api.domain.errors import ConcurrentChangeError, DatabaseUnreachableError, DatabaseUnusableError
+from onboarding_api.domain.errors import (
+    ConcurrentChangeError,
+    DatabaseBusyError,
+    DatabaseUnreachableError,
+    DatabaseUnusableError,
+)
+from onboarding_api.storage.turn import Turn
 
 __all__ = ["Connection", "Database"]
 
 _KINDS = (("sqlite", "pysqlite"), ("postgresql", "psycopg"))
 _RIVALRY = ("40001", "40P01")
 """PostgreSQL's serialization failure and deadlock (appendix A): done again, as after any other rivalry."""
-_BUSY_MS = 10_000
+_WAITED_TOO_LONG = ("55P03", "57014")
+"""PostgreSQL's lock_not_available, by lock_timeout, and query_canceled, by statement_timeout."""
+_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+PATIENCE_S = 10.0
+"""How long anybody waits for a connection, for the turn, or for a lock."""
+STATEMENT_S = 30
+"""How long PostgreSQL may take for one statement that reads. Writing has no such bound: a tenant with very many
+devices is deleted by one statement, and nothing in a request makes one that writes costly."""
 _CHECKPOINT_PAGES = 8192
 """32 MiB of log between checkpoints, not 4: a registration writes a dozen pages, and the pages near the roots of the
 indexes are written again each time, so a longer log is copied into the database with far fewer writes."""
@@ -35,11 +53,16 @@ _WRITERS = 8
 _READERS = 32
 """Connections kept for reading; a stream borrows one only while it reads."""
 
+_engine = partial(create_engine, hide_parameters=True)
+"""No error names the values of a statement: one that nobody foresaw is logged as it is."""
+_as_it_reads = partial(json.dumps, ensure_ascii=False)
+"""SQLite compares the names of members as they are written (`storage/searching.py`)."""
+
 
 class Database:
     """A database and the two ways to use it."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, patience_s: float = PATIENCE_S) -> None:
         try:
             address = make_url(url)
             dialect = address.get_dialect()
@@ -48,22 +71,26 @@ class Database:
         if (dialect.name, dialect.driver) not in _KINDS:
             raise DatabaseUnusableError("the database is neither SQLite nor PostgreSQL through psycopg")
         self.closed = False
-        self._turn: _Turn | None = None
+        self._turn: Turn | None = None
         self.is_sqlite = address.get_backend_name() == "sqlite"
         if self.is_sqlite:
             if not address.database or address.database == ":memory:":
                 raise DatabaseUnusableError("SQLite in memory cannot be shared by several connections")
             path = Path(address.database)
             _create_private(path)
-            self._readers = create_engine(address, isolation_level="AUTOCOMMIT", pool_size=_READERS, max_overflow=-1)
-            self._writer = create_engine(address, pool_size=1, max_overflow=0, pool_timeout=_BUSY_MS / 1000)
-            self._turn = _Turn(path.with_name(path.name + "-turn"))
-            event.listen(self._readers, "connect", _prepare_reader)
-            event.listen(self._writer, "connect", _prepare_writer)
+            engine = partial(_engine, address, json_serializer=_as_it_reads)
+            self._readers = engine(isolation_level="AUTOCOMMIT", pool_size=_READERS, max_overflow=-1)
+            self._writer = engine(pool_size=1, max_overflow=0, pool_timeout=patience_s)
+            self._turn = Turn(path.with_name(path.name + "-turn"), patience_s)
+            event.listen(self._readers, "connect", partial(_prepare_reader, patience_s))
+            event.listen(self._writer, "connect", partial(_prepare_writer, patience_s))
             event.listen(self._writer, "begin", _begin_immediate)
         else:
-            self._readers = create_engine(address, isolation_level="AUTOCOMMIT", pool_size=_READERS)
-            self._writer = create_engine(address, isolation_level="READ COMMITTED", pool_size=_WRITERS)
+            options = {"pool_timeout": patience_s}
+            self._readers = _engine(address, isolation_level="AUTOCOMMIT", pool_size=_READERS, **options)
+            self._writer = _engine(address, isolation_level="READ COMMITTED", pool_size=_WRITERS, **options)
+            event.listen(self._readers, "connect", partial(_limit, "statement_timeout", STATEMENT_S))
+            event.listen(self._writer, "connect", partial(_limit, "lock_timeout", patience_s))
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -96,8 +123,12 @@ class Database:
             yield
         except IntegrityError as error:
             raise ConcurrentChangeError("another request changed the same rows") from error
+        except PoolTimeoutError as error:
+            raise DatabaseBusyError("too many others wait for the database") from error
         except OperationalError as error:
             state = getattr(error.orig, "sqlstate", None)
+            if state in _WAITED_TOO_LONG or getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _BUSY:
+                raise DatabaseBusyError("the database has been busy for too long") from error
             if state in _RIVALRY:
                 raise ConcurrentChangeError("another request changed the same rows") from error
             if not self.is_sqlite and (error.connection_invalidated or state is None):
@@ -106,29 +137,6 @@ class Database:
 
     def _next_turn(self) -> AbstractContextManager[None]:
         return self._turn.taken() if self._turn else nullcontext()
-
-
-class _Turn:
-    """Whose turn it is to write, among the processes that share a SQLite file."""
-
-    def __init__(self, path: Path) -> None:
-        try:
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise DatabaseUnusableError(f"cannot write beside the database: {error.strerror}: {path}") from error
-
-    @contextmanager
-    def taken(self) -> Iterator[None]:
-        """Wait for the turn, without polling, and give it back."""
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            fcntl.flock(self._file, fcntl.LOCK_UN)
-
-    def close(self) -> None:
-        """Forget the lock file."""
-        os.close(self._file)
 
 
 def _create_private(path: Path) -> None:
@@ -141,14 +149,14 @@ def _create_private(path: Path) -> None:
         raise DatabaseUnusableError(f"cannot create the database: {error.strerror}: {path}") from error
 
 
-def _prepare_reader(connection: sqlite3.Connection, _record: object) -> None:
-    connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+def _prepare_reader(patience_s: float, connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute(f"PRAGMA busy_timeout = {int(patience_s * 1000)}")
     connection.execute("PRAGMA journal_mode = WAL")
 
 
-def _prepare_writer(connection: sqlite3.Connection, record: object) -> None:
+def _prepare_writer(patience_s: float, connection: sqlite3.Connection, record: object) -> None:
     connection.isolation_level = None  # transactions are begun by `_begin_immediate`, not by the driver
-    _prepare_reader(connection, record)
+    _prepare_reader(patience_s, connection, record)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
     connection.execute("PRAGMA foreign_keys = ON")
@@ -156,3 +164,10 @@ def _prepare_writer(connection: sqlite3.Connection, record: object) -> None:
 
 def _begin_immediate(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _limit(setting: str, limit_s: float, connection: DBAPIConnection, _record: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute("SELECT set_config(%s, %s, false)", (setting, f"{int(limit_s * 1000)}ms"))
+    cursor.close()
+    connection.commit()

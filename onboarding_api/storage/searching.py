@@ -5,6 +5,7 @@ must match, also on one member; what has no such member is found by no filter an
 `enabled` is enabled, because that is what it means.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    Double,
+    Integer,
     Numeric,
     Row,
     Select,
@@ -25,10 +28,11 @@ from sqlalchemy import (
     false,
     func,
     literal,
+    null,
     or_,
     select,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import JSONB
 
 from onboarding_api.domain.management.search import Filter, Found, Order, Pointer, Search
 
@@ -73,11 +77,13 @@ def condition(dialect: str, searched: Searched, wanted: Filter) -> Condition:
         return _boolean_is(dialect, kind, text, wanted)
     if isinstance(wanted.value, str):
         return (kind == ("text" if dialect == "sqlite" else "string")) & _text_is(dialect, text, wanted)
-    if abs(wanted.value) >= _INTEGER_MAX:
-        return false()
+    # Beyond the integers of SQLite a number is what it is in JSON everywhere else: a double (RFC 7493 section 2.2).
+    value = wanted.value if abs(wanted.value) < _INTEGER_MAX else float(wanted.value)
     if dialect == "sqlite":
-        return kind.in_(["integer", "real"]) & (text == wanted.value)
-    return _at(searched, wanted.pointer) == literal(wanted.value, JSONB)
+        return kind.in_(["integer", "real"]) & (text == value)
+    if abs(value) >= _INTEGER_MAX:
+        return case((kind == "number", cast(text, Double))) == value
+    return _at(searched, wanted.pointer) == literal(value, JSONB)
 
 
 def _column_is(dialect: str, column: Anything, wanted: Filter) -> Condition:
@@ -110,23 +116,23 @@ def _text_is(dialect: str, text: Anything, wanted: Filter) -> Condition:
 def ordering(dialect: str, searched: Searched, order: Order) -> list[Anything]:
     """Return what SQL sorts by, for one order that was asked for."""
     column = searched.id if order.pointer == ("id",) else searched.columns.get(order.pointer)
-    if column is not None:
-        if not column.nullable:
-            return [column.desc() if order.descending else column]
-        keys: list[Anything] = [column]
-    elif dialect == "sqlite":
-        keys = [_text(dialect, searched, order.pointer)]
+    keys: list[Anything]
+    if column is None:
+        keys = _ranks(dialect, _kind(dialect, searched, order.pointer), _text(dialect, searched, order.pointer))
+    elif column.nullable:
+        keys = [column]
     else:
-        text = _text(dialect, searched, order.pointer)
-        number = _kind(dialect, searched, order.pointer) == "number"
-        present = text.is_not(None)
-        # Numbers before texts, as SQLite has it; what is missing before both.
-        keys = [present, ~number, case((number, cast(text, Numeric))), _bytewise(dialect, text)]
+        return [column.desc() if order.descending else column]
     return [key.desc().nulls_last() if order.descending else key.asc().nulls_first() for key in keys]
 
 
-def _bytewise(dialect: str, text: Anything) -> Anything:
-    return text if dialect == "sqlite" else text.collate("C")
+def _ranks(dialect: str, kind: Anything, text: Anything) -> list[Anything]:
+    """Return keys that put what is missing, an object or an array first, then numbers and booleans, then texts."""
+    if dialect == "sqlite":
+        return [case((kind.in_(["object", "array"]), null()), else_=text)]
+    number = case((kind == "number", cast(text, Numeric)), (kind == "boolean", cast(cast(text, Boolean), Integer)))
+    rank = case((kind == "string", 2), (kind.in_(["number", "boolean"]), 1), else_=0)
+    return [rank, number, case((kind == "string", text)).collate("C")]
 
 
 def _moment(dialect: str, column: Anything) -> Anything:
@@ -145,12 +151,17 @@ def _text(dialect: str, searched: Searched, pointer: Pointer) -> Anything:
     """Return the member as SQL has it: on SQLite a text or number, on PostgreSQL always a text."""
     if dialect == "sqlite":
         return func.json_extract(searched.table.c.document, _path(pointer))
-    return searched.table.c.document.op("#>>", return_type=Text())(cast(list(pointer), ARRAY(Text)))
+    return _at(searched, pointer[:-1]).op("->>", return_type=Text())(cast(pointer[-1], Text))
 
 
 def _at(searched: Searched, pointer: Pointer) -> Anything:
-    return searched.table.c.document.op("#>", return_type=JSONB())(cast(list(pointer), ARRAY(Text)))
+    """Return the member on PostgreSQL, step by step: a path (`#>`) would count into arrays, too."""
+    found: Anything = searched.table.c.document
+    for name in pointer:
+        found = found.op("->", return_type=JSONB())(cast(name, Text))
+    return found
 
 
 def _path(pointer: Pointer) -> str:
-    return "$" + "".join(f'."{segment}"' for segment in pointer)
+    """Return the pointer in SQLite's words: each name as it is written in a document, escapes included."""
+    return "$" + "".join(f".{json.dumps(segment, ensure_ascii=False)}" for segment in pointer)

@@ -4,7 +4,7 @@ Four rules are held here by the database itself: hardware is unique across tenan
 operational key (`hardware.operational_key`), and an auth-id is unique within its tenant; and whoever trusts an
 authority of one name is one holder, a tenant or a trust anchor group (`trust_anchor_names`). Rows of a tenant go with
 it; `hardware` stays, so that its counters never run backwards, and so does the audit trail, which is evidence and
-names nothing by foreign keys. Freed hardware keeps its hash and its counters; a trigger (r0007) clears what it
+names nothing by foreign keys. Freed hardware keeps its hash and its counters; a trigger (r0008) clears what it
 was, and its own hash stands in for the operational key. Moments are seconds since 1970, UTC.
 
 Ids are ordered bytewise on both databases. What searches look up, `device_members` and `device_runs`, is derived from

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, and_, bindparam, delete, exists, insert, select, update
 
-from onboarding_api.domain.errors import AliasTakenError
+from onboarding_api.domain.errors import AliasTakenError, TenantExistsError
 from onboarding_api.domain.identifiers import TenantId, Timestamp, Version
 from onboarding_api.domain.management.search import Found, Search
 from onboarding_api.domain.management.tenants import TenantDocument, TenantState
@@ -27,6 +27,10 @@ _DELETE = delete(tenants).where(tenants.c.tenant_id == bindparam("tenant"))
 _DELETE_VERSION = _DELETE.where(tenants.c.version == bindparam("expected"))
 _ALIAS_TAKEN = select(
     exists().where(and_(tenants.c.alias == bindparam("wanted"), tenants.c.tenant_id != bindparam("tenant")))
+)
+_ALIASED = select(
+    exists().where(tenants.c.tenant_id == bindparam("other_name"), tenants.c.tenant_id != bindparam("tenant")),
+    exists().where(tenants.c.alias == bindparam("tenant"), tenants.c.tenant_id != bindparam("tenant")),
 )
 _SEARCHED = Searched(tenants, tenants.c.tenant_id, {})
 
@@ -71,6 +75,19 @@ def replace_tenant_document(
         return False
     replace_trust_anchors(connection, before.id, document.group, document.trusted)
     return True
+
+
+def require_names_apart(connection: Connection, tenant: TenantId, alias: str | None) -> None:
+    """Refuse an alias that is another tenant's id, and an id that is another's alias: devices give one or the other.
+
+    Between two rows no key holds this. It holds against rivals if they wait for each other before they ask, as all do
+    who write into one chain of the audit trail.
+    """
+    alias_taken, id_taken = connection.execute(_ALIASED, {"tenant": tenant, "other_name": alias}).one()
+    if alias_taken:
+        raise AliasTakenError(f"{alias} is the id of another tenant")
+    if id_taken:
+        raise TenantExistsError(f"{tenant} is the alias of another tenant")
 
 
 def delete_tenant(connection: Connection, tenant: TenantId, expected: Version | None) -> bool:

@@ -32,7 +32,9 @@ def replace_trust_anchors(connection: Connection, tenant: TenantId, group: str |
     held = {row.subject_dn: row.holder for row in connection.execute(_HOLDERS, {"names": wanted})}
     for name in wanted:
         if held.get(name, holder) != holder:
-            raise TrustAnchorTakenError("another tenant trusts an authority of this name", name)
+            kind, _, who = held[name].partition(":")
+            held_by = f"tenant {who}" if kind == "tenant" else f"trust anchor group {who}"
+            raise TrustAnchorTakenError(f"the {held_by} has an authority of this name", name)
     if missing := [{"subject_dn": name, "holder": holder} for name in wanted if name not in held]:
         connection.execute(insert(trust_anchor_names), missing)
     rows = [{"tenant_id": tenant, "subject_dn": name, "holder": holder} for name in wanted]

@@ -10,6 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 
 from flask import Flask, current_app, g, request
 
@@ -62,14 +63,21 @@ def install_admission(app: Flask, admission: Admission) -> None:
             place.close()
 
 
-def admitted(principal: Principal) -> Principal:
-    """Let the request of this principal in, or refuse it for now."""
+def admitting(credentials: str) -> Callable[[Principal], object]:
+    """Return what lets in whoever these credentials of a body belong to; refuse them at once if they come too early."""
+    early: Early = current_app.extensions[_EARLY]
+    early.require_late_enough(credentials)
+    return partial(admitted, credentials=credentials)
+
+
+def admitted(principal: Principal, credentials: str | None = None) -> Principal:
+    """Let the request of this principal in, or refuse it for now; credentials are those of the head unless given."""
     g.user, g.tenant = principal.user, principal.tenant
     place = ExitStack()
     try:
         place.enter_context(current_app.extensions[_ADMISSION].entering(principal))
     except RateExceededError as error:
-        current_app.extensions[_EARLY].remember(request.headers["Authorization"], error)
+        current_app.extensions[_EARLY].remember(credentials or request.headers["Authorization"], error)
         raise
     g.place = place
     return principal

@@ -21,7 +21,8 @@ _DISCARDED_OCTETS, _CHUNK_OCTETS = 1024 * 1024, 64 * 1024
 """Whoever sends more than this after all may lose the answer."""
 _BODY = "wsgi.input"
 
-_Claim = Annotated[str, msgspec.Meta(min_length=1, max_length=128)] | None
+_Claim = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern="^[^\\u0000]*$")] | None
+"""PostgreSQL stores no U+0000."""
 _ALPHABET = re.compile(r"[A-Za-z0-9_-]*\Z")
 
 

@@ -4,8 +4,7 @@ import msgspec
 import structlog
 from flask import Blueprint, Response
 
-from onboarding_api.domain.identifiers import OnboardingId
-from onboarding_api.domain.onboardings import Claims
+from onboarding_api.domain.onboardings import Claims, read_onboarding_id
 from onboarding_api.domain.registrations import Submission
 from onboarding_api.services.registry import Registry
 from onboarding_api.services.watching import Following
@@ -35,19 +34,19 @@ def onboarding_views(registry: Registry) -> Blueprint:
     def register_device(onboarding: str) -> Response:
         who = principal(registry)
         submission = _submission(read_body(DeviceBody))
-        registered = registry.registrar.register(who, OnboardingId(onboarding), submission, registry.clock())
+        registered = registry.registrar.register(who, read_onboarding_id(onboarding), submission, registry.clock())
         event = "device.registered.again" if registered.replayed else "device.registered"
         _log.info(event, onboarding=onboarding, tenant=who.tenant, user=who.user)
         return reply_response(registered.reply, 200 if registered.replayed else 201)
 
     @views.get("/<onboarding>")
     def read_onboarding(onboarding: str) -> Response:
-        view = registry.onboardings.read(principal(registry), OnboardingId(onboarding), registry.clock())
+        view = registry.onboardings.read(principal(registry), read_onboarding_id(onboarding), registry.clock())
         return json_response(shape_onboarding(view))
 
     @views.get("/<onboarding>/events")
     def follow_onboarding(onboarding: str) -> Response:
-        following = registry.watching.follow(principal(registry), OnboardingId(onboarding))
+        following = registry.watching.follow(principal(registry), read_onboarding_id(onboarding))
         unbuffered = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return Response(EventStream(following), 200, unbuffered, content_type="text/event-stream")
 

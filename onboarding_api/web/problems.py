@@ -56,7 +56,10 @@ PROBLEMS: dict[type[RegistryError], Problem] = {
     errors.KeyAlreadyRegisteredError: Problem("key-already-registered", _S.CONFLICT, "Key already registered"),
     errors.ResetsBehindError: Problem("resets-behind", _S.CONFLICT, "Reset counter went backwards"),
     errors.ConcurrentChangeError: Problem("concurrent-change", _S.CONFLICT, "Changed at the same time"),
+    errors.DatabaseBusyError: Problem("database-busy", _S.SERVICE_UNAVAILABLE, "Database busy"),
     errors.DatabaseUnreachableError: Problem("database-unreachable", _S.SERVICE_UNAVAILABLE, "No database"),
+    errors.SealBrokenError: Problem("keys-unusable", _S.SERVICE_UNAVAILABLE, "Keys do not open"),
+    errors.SchemaOutdatedError: Problem("schema-outdated", _S.SERVICE_UNAVAILABLE, "Tables are not the newest"),
     errors.RateExceededError: Problem("rate-exceeded", _S.TOO_MANY_REQUESTS, "Too many requests"),
     errors.PasswordChecksBusyError: Problem("password-checks-busy", _S.SERVICE_UNAVAILABLE, "Too many password checks"),
     errors.TooManyStreamsError: Problem("too-many-streams", _S.SERVICE_UNAVAILABLE, "Too many open streams"),
@@ -73,6 +76,7 @@ PROBLEMS: dict[type[RegistryError], Problem] = {
     errors.DeviceExistsError: Problem("device-exists", _S.CONFLICT, "Device exists"),
     errors.CredentialTakenError: Problem("credential-taken", _S.CONFLICT, "Credentials taken"),
     errors.LimitReachedError: Problem("limit-reached", _S.FORBIDDEN, "Limit reached"),
+    errors.PreconditionRefusedError: Problem("precondition-refused", _S.BAD_REQUEST, "Not a version"),
     errors.VersionMismatchError: Problem("version-mismatch", _S.PRECONDITION_FAILED, "Not in this version"),
     refusals.ContentTypeRefusedError: Problem("content-type", _S.BAD_REQUEST, "Not JSON"),
     refusals.MediaTypeError: Problem("media-type", _S.UNSUPPORTED_MEDIA_TYPE, "Not JSON"),
@@ -80,6 +84,8 @@ PROBLEMS: dict[type[RegistryError], Problem] = {
     refusals.BodyRefusedError: Problem("body-refused", _S.BAD_REQUEST, "Body refused"),
 }
 _PATIENT = (
+    errors.DatabaseBusyError,
+    errors.DatabaseUnreachableError,
     errors.TooManyStreamsError,
     errors.RateExceededError,
     errors.PasswordChecksBusyError,
@@ -117,7 +123,8 @@ def install_problems(app: Flask) -> None:
 
 
 def _unforeseen(error: Exception) -> Response:
-    _log.error("request.failed", request=g.request_id, method=request.method, path=request.path, exc_info=error)
+    route = request.url_rule.rule if request.url_rule else "none"
+    _log.error("request.failed", request=g.request_id, method=request.method, route=route, exc_info=error)
     detail = "Something went wrong on our side; it has been logged."
     return _answer(_INTERNAL, detail, "Try again; if it stays, tell the operator the request id.", {})
 

@@ -16,11 +16,21 @@ class ContentTypeRefusedError(RegistryError):
 
     remedy = "Send Content-Type: application/json."
 
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """The header."""
+        return {"errors": [{"member": "Content-Type", "reason": str(self)}]}
+
 
 class BodyMissingError(RegistryError):
     """There is no body."""
 
     remedy = "Send a JSON object."
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """The whole body is what is missing."""
+        return {"errors": [{"member": "", "reason": str(self)}]}
 
 
 class BodyRefusedError(RegistryError):

@@ -5,6 +5,7 @@ from flask import Blueprint, Response
 from onboarding_api.services.registry import Registry
 from onboarding_api.services.sessions import Opened
 from onboarding_api.services.token_keys import RELOAD_S, TOKEN_LIFE_S
+from onboarding_api.web.admission import admitting
 from onboarding_api.web.authentication import principal
 from onboarding_api.web.bodies import GrantBody, RevokeBody, read_body
 from onboarding_api.web.origins import origin
@@ -20,7 +21,8 @@ def token_views(registry: Registry) -> Blueprint:
     def grant() -> Response:
         body, now = read_body(GrantBody), registry.clock()
         if body.grant_type == "refresh_token":
-            return _show(registry.sessions.refresh(_given(body, "refresh_token"), origin(), now))
+            token = _given(body, "refresh_token")
+            return _show(registry.sessions.refresh(token, origin(), now, admitting(token)))
         name, password = _given(body, "username"), _given(body, "password")
         account = registry.accounts.sign_in(name, password, origin(), now)
         return _show(registry.sessions.open(account, origin(), now))
@@ -32,7 +34,8 @@ def token_views(registry: Registry) -> Blueprint:
 
     @views.post("/v1/tokens/revoke")
     def revoke() -> Response:
-        registry.sessions.revoke(read_body(RevokeBody).refresh_token, origin(), registry.clock())
+        token = read_body(RevokeBody).refresh_token
+        registry.sessions.revoke(token, origin(), registry.clock(), admitting(token))
         return Response(status=204)
 
     @views.get("/.well-known/jwks.json")

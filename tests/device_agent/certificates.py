@@ -34,3 +34,10 @@ class Authority:
         if not authority:
             builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
         return builder.sign(self.key, hashes.SHA256()).public_bytes(Encoding.DER)
+
+
+def unreadable(certificate: bytes, name: str) -> bytes:
+    """Write the name as a TeletexString in Latin-1, as old authorities do: it loads, and its subject cannot be read."""
+    utf8 = bytes([0x0C, len(name)]) + name.encode("ascii")
+    assert utf8 in certificate
+    return certificate.replace(utf8, bytes([0x14, len(name)]) + b"J\xfcrgen".ljust(len(name)))

@@ -1,15 +1,21 @@
 """The agent as a process, on a simulated radio, towards an unmodified bleak central in another one."""
 
+import asyncio
 import json
 import stat
+from contextlib import closing
 
 import pytest
 
-from device_agent.store import read_record
+from device_agent.air import LOOK_S
+from device_agent.record import Record, WifiEnterprise, WifiProfile
+from device_agent.store import Store, read_record
 from onboarding_protocol.dpp import (
+    Akm,
     AuthenticationConfirm,
     AuthenticationRequest,
     Capability,
+    ConfigurationRequest,
     ConfigurationResponse,
     Connection,
     ConnectionStatusResult,
@@ -17,8 +23,11 @@ from onboarding_protocol.dpp import (
 )
 from onboarding_protocol.gatt import WRITE_CHARACTERISTIC_UUID
 from onboarding_protocol.hint import Hint, encode_hint
+from onboarding_protocol.members import DeviceStatement
+from tests.device_agent.certificates import Authority, unreadable
+from tests.device_agent.operator import new_key
 from tests.device_agent.phone import PASSPHRASE, network
-from tests.device_agent.scene import Scene
+from tests.device_agent.scene import NETWORKS, Scene
 from tests.virtual_bluez.conftest import ProgramError
 from tests.world.process import Process
 from tests.world.world import BIN, Command, run
@@ -97,6 +106,29 @@ async def test_a_window_after_one_failure_still_says_that_its_time_was_over(scen
     await phone.write(b"\0\0\0\1\1" * 7)
     await agent.wait_event("exchange-failed")
     assert (await agent.wait_event("window", open=False))["why"] == "it was open long enough"
+
+
+async def test_a_press_advertises_at_once_and_does_not_wait_for_the_scan(scene: Scene) -> None:
+    (scene.folder / "networks.toml").write_text("scan_seconds = 3600\n")
+    agent = await scene.agent()
+    asking = asyncio.create_task(scene.ask("open"))
+    async with asyncio.timeout(LOOK_S * 0.9):
+        await agent.wait_event("window", open=True)
+        await asking
+
+
+async def test_a_phone_that_is_faster_than_the_scan_hears_its_networks(scene: Scene) -> None:
+    (scene.folder / "networks.toml").write_text(f"scan_seconds = 3\n{NETWORKS}")
+    await scene.agent()
+    phone = await scene.phone()
+    await scene.ask("open")
+    await phone.connect()
+    await phone.tell(AuthenticationRequest())
+    asked = await phone.tell(AuthenticationConfirm())
+    assert isinstance(asked, ConfigurationRequest)
+    statement = DeviceStatement.from_members(asked.request.members)
+    assert statement is not None
+    assert [network.ssid for network in statement.networks] == [b"Home"]
 
 
 async def test_five_failures_close_the_window_and_the_sixth_try_does_not_begin(scene: Scene) -> None:
@@ -194,3 +226,17 @@ async def test_commands_run_to_their_end_beside_a_running_agent(scene: Scene) ->
     assert json.loads(printed[-1])["name"] == scene.key.name
     told = await run(scene.folder, [*command, "status", "--json"])
     assert json.loads(told[-1])["running"] is True
+
+
+async def test_an_agent_whose_record_cannot_be_used_starts_tells_it_and_is_reset(scene: Scene) -> None:
+    """What a former version has stored: a certificate whose subject cannot be read."""
+    leaf = unreadable(Authority().certify(new_key().public_key(), "aaaaaaaa"), "aaaaaaaa")
+    enterprise = WifiEnterprise(certificates=(leaf,), key=b"")
+    with closing(Store(scene.folder / "state")) as store:
+        store.save(Record(wifi=(WifiProfile(ssid=b"Corp", akm=Akm.DOT1X, enterprise=enterprise),)))
+    agent = await scene.agent()
+    await agent.wait_event("attempt", wifi="CONFIGURE_FAILURE")
+    assert await scene.ask("reset") == {"reset": True, "resets": 1}
+    assert not agent.ended
+    assert read_record(scene.folder / "state") == Record(resets=1)
+    assert "Traceback" not in scene.log

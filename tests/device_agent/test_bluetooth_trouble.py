@@ -5,12 +5,15 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from dbus_fast.aio import MessageBus
 
+from device_agent.errors import ControlError
 from onboarding_protocol.dpp import Status
 from tests.device_agent.scene import CONFIG, PATIENCE_S, Scene
 from tests.virtual_bluez.conftest import ProgramError
 from tests.world.process import Process
 from tests.world.world import BIN, Command
+from virtual_bluez.message_bus import PrivateBus
 
 
 async def test_an_agent_that_is_told_to_stop_takes_its_advertisement_away(scene: Scene) -> None:
@@ -37,6 +40,17 @@ async def test_without_bluetooth_the_agent_keeps_running_and_says_why_no_window_
     assert (await scene.ask("status"))["window"] is None
     assert await agent.stop() == 0
     assert "Traceback" not in scene.log
+
+
+async def test_whoever_opens_the_window_hears_of_a_bluetoothd_that_hangs(scene: Scene, tmp_path: Path) -> None:
+    async with PrivateBus("hung", tmp_path) as bus:
+        hung = await MessageBus(bus_address=bus.address).connect()
+        await hung.request_name("org.bluez")
+        hung.add_message_handler(lambda _: True)  # takes every call and answers none
+        await scene.agent(bus=bus.address)
+        with pytest.raises(ControlError, match="Bluetooth does not answer"):
+            await scene.ask("open")
+        hung.disconnect()
 
 
 async def test_a_missing_adapter_is_named(scene: Scene) -> None:

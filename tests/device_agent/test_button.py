@@ -15,6 +15,7 @@ from device_agent.config import ButtonConfig
 from device_agent.errors import ButtonError
 
 EV_SYN, EV_KEY = 0, 1
+SYN_REPORT, SYN_DROPPED = 0, 3
 KEY_RESTART, KEY_POWER = 408, 116
 
 
@@ -70,13 +71,28 @@ def test_edges_that_are_read_late_mean_the_same() -> None:
     assert button.deadline is None
 
 
+def test_a_press_of_which_nobody_knows_how_long_it_was_resets_nothing() -> None:
+    button = Button(0.5, 10.0)
+    button.moved(True, 1.0)
+    button.moved(None, 3.0)
+    assert play(button, (False, 30.0), until=100.0) == []
+    assert play(button, (True, 101.0), (False, 102.0), until=200.0) == [(Press.OPEN, 102.5)]
+
+
+def test_what_was_lost_while_nobody_pressed_is_nothing() -> None:
+    button = Button(0.5, 10.0)
+    button.moved(None, 3.0)
+    assert button.deadline is None
+    assert play(button, (True, 4.0), (False, 5.0), until=100.0) == [(Press.OPEN, 5.5)]
+
+
 def test_two_presses_are_two() -> None:
     edges = [(True, 1.0), (False, 2.0), (True, 3.0), (False, 4.0)]
     assert [press for press, _ in play(Button(0.5), *edges, until=9.0)] == [Press.OPEN, Press.OPEN]
 
 
-def input_event(kind: int, code: int, value: int) -> bytes:
-    seconds, fraction = divmod(time.monotonic(), 1)
+def input_event(kind: int, code: int, value: int, ago: float = 0.0) -> bytes:
+    seconds, fraction = divmod(time.monotonic() - ago, 1)
     return struct.pack("llHHi", int(seconds), int(fraction * 1e6), kind, code, value)
 
 
@@ -92,14 +108,18 @@ class Keyboard:
     def write(self, octets: bytes) -> None:
         os.write(self._writer, octets)
 
-    def key(self, value: int, code: int = KEY_RESTART) -> None:
-        self.write(input_event(EV_KEY, code, value) + input_event(EV_SYN, 0, 0))
+    def key(self, value: int, code: int = KEY_RESTART, ago: float = 0.0) -> None:
+        self.write(input_event(EV_KEY, code, value, ago) + input_event(EV_SYN, SYN_REPORT, 0, ago))
 
     def unplug(self) -> None:
         os.close(self._writer)
 
-    def watch(self, key: int | None = None) -> "asyncio.Task[None]":
-        config = ButtonConfig(input=self.path, key=key, debounce_ms=1)
+    def drop(self) -> None:
+        """Say, as the kernel does to a reader that is too slow, that events are lost, and report what is next."""
+        self.write(input_event(EV_SYN, SYN_DROPPED, 0) + input_event(EV_SYN, SYN_REPORT, 0))
+
+    def watch(self, key: int | None = None, reset_seconds: int | None = None) -> "asyncio.Task[None]":
+        config = ButtonConfig(input=self.path, key=key, debounce_ms=1, reset_seconds=reset_seconds)
         return asyncio.create_task(watch(config, self.presses.put))
 
 
@@ -137,6 +157,29 @@ async def test_an_event_that_comes_in_two_pieces_is_one(keyboard: Keyboard) -> N
         await asyncio.sleep(0)
     async with asyncio.timeout(10):
         assert await keyboard.presses.get() is Press.OPEN
+
+
+async def test_a_short_press_while_the_loop_stands_is_a_short_press(keyboard: Keyboard) -> None:
+    keyboard.watch(KEY_RESTART, reset_seconds=1)
+    keyboard.key(1)
+    await asyncio.sleep(0.1)  # the press is read, and settled
+    keyboard.key(0)
+    time.sleep(1.2)  # noqa: ASYNC251 - the loop stands, as while a slow disk or a TPM is waited for
+    async with asyncio.timeout(10):
+        assert await keyboard.presses.get() is Press.OPEN
+    assert keyboard.presses.empty()
+
+
+async def test_events_the_kernel_has_dropped_make_no_reset(keyboard: Keyboard) -> None:
+    keyboard.watch(KEY_RESTART, reset_seconds=1)
+    keyboard.key(1)
+    keyboard.drop()  # the release was among them
+    await asyncio.sleep(1.2)  # longer than a long press
+    keyboard.key(1, ago=0.2)
+    keyboard.key(0, ago=0.1)
+    async with asyncio.timeout(10):
+        assert await keyboard.presses.get() is Press.OPEN
+    assert keyboard.presses.empty()
 
 
 async def test_a_device_that_goes_is_told(keyboard: Keyboard) -> None:

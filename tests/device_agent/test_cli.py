@@ -25,6 +25,12 @@ from device_agent.cli import main
 os.setuid(65534)
 main()
 """
+WITHOUT_LIBRARIES = """
+import sys
+from device_agent.cli import main
+sys.path.insert(0, sys.argv.pop(1))
+main()
+"""
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -193,3 +199,32 @@ def test_an_error_in_systemds_journal_has_an_errors_priority(config: Path, tmp_p
     lines = (tmp_path / "journal").read_text().splitlines()
     assert len(lines) >= 2
     assert all(line.startswith("<3>") for line in lines)
+
+
+@pytest.mark.parametrize("how", ["raise ImportError", "raise TypeError('as 1.2 does beside a newer cryptography')"])
+@pytest.mark.parametrize(
+    ("keys", "library"),
+    [
+        ('store = "tpm"', "tpm2_pytss"),
+        ('store = "pkcs11"\nmodule = "/m.so"\ntoken = "t"\npin_file = "p"', "pkcs11"),
+    ],
+    ids=["tpm", "pkcs11"],
+)
+def test_hardware_without_its_library_is_told(config: Path, tmp_path: Path, keys: str, library: str, how: str) -> None:
+    config.write_text(f"{config.read_text()}[keys]\n{keys}\n")
+    (tmp_path / "networks.toml").write_text("")
+    (tmp_path / "libraries").mkdir()
+    (tmp_path / "libraries" / f"{library}.py").write_text(how)
+    for command in ("check-config", "label", "run"):
+        line: list[str | Path] = [
+            sys.executable,
+            "-c",
+            WITHOUT_LIBRARIES,
+            tmp_path / "libraries",
+            "--config",
+            config,
+            command,
+        ]
+        told = complaint(subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60))
+        assert "hardware-keys" in told
+        assert ("agent.toml: keys: " in told) is (command == "check-config")

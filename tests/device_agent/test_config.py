@@ -1,3 +1,5 @@
+import os
+import pwd
 from pathlib import Path
 
 import pytest
@@ -5,6 +7,8 @@ import pytest
 from device_agent.config import WINDOW_SECONDS_MAX, ClockPolicy, read_config
 from device_agent.errors import ConfigurationFileError
 from device_agent.wifi import open_wifi
+
+NOBODY = 65534
 
 
 def config_file(tmp_path: Path, text: str | bytes) -> Path:
@@ -27,6 +31,14 @@ def test_paths_count_from_the_files_folder(tmp_path: Path) -> None:
     assert config.wifi.networks == tmp_path / "../networks.toml"
     assert config.clock is ClockPolicy.SET
     assert read_config(config_file(tmp_path, 'state = "/elsewhere"')).state == Path("/elsewhere")
+
+
+def test_every_relative_path_counts_from_the_files_folder(tmp_path: Path) -> None:
+    text = 'state = "s"\ncontrol = "c"\n[wifi]\nnetworks = "n"\ncontrol = "w"\n[button]\ninput = "b"\n'
+    config = read_config(config_file(tmp_path, f'{text}[keys]\nmodule = "m.so"\npin_file = "p"\n'))
+    paths = (config.state, config.control, config.wifi.networks, config.wifi.control, config.button.input)
+    assert paths == tuple(tmp_path / name for name in ("s", "c", "n", "w", "b"))
+    assert (config.keys.module, config.keys.pin_file) == (tmp_path / "m.so", tmp_path / "p")
 
 
 @pytest.mark.parametrize(
@@ -140,6 +152,19 @@ def test_a_file_that_anybody_may_write_is_refused_because_hooks_run_from_it(tmp_
     with pytest.raises(ConfigurationFileError) as refused:
         read_config(path)
     assert refused.value.remedy == f"chmod o-w {path}"
+
+
+def test_a_file_of_a_group_of_several_is_refused_and_one_of_its_owners_own_group_is_not(tmp_path: Path) -> None:
+    path = config_file(tmp_path, "")
+    os.chown(path, -1, pwd.getpwuid(os.geteuid()).pw_gid)
+    path.chmod(0o664)
+    assert read_config(path)
+    if os.geteuid() == 0:
+        os.chown(path, -1, NOBODY)
+        path.chmod(0o664)
+        with pytest.raises(ConfigurationFileError, match="can be written by a group") as refused:
+            read_config(path)
+        assert refused.value.remedy == f"chmod g-w {path}"
 
 
 def test_the_control_socket_may_stand_where_a_group_may_enter(tmp_path: Path) -> None:

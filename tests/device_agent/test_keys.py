@@ -1,7 +1,7 @@
 import shutil
 import ssl
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -177,9 +177,9 @@ def test_a_certificate_for_another_key_is_refused_before_any_handshake(
     keys.create("operational-0")
     leaf = x509.load_der_x509_certificate(operator.certify(new_key().public_key()))
     (tmp_path / "leaf.pem").write_bytes(leaf.public_bytes(Encoding.PEM))
-    with pytest.raises(ssl.SSLError, match="not one for this key"):
+    with pytest.raises(KeyUnusableError, match="not one for this key"):
         show(client_context(), TlsIdentity(tmp_path / "leaf.pem", keys.tls_key("operational-0")))
-    with pytest.raises(ssl.SSLError, match="cannot be used"):
+    with pytest.raises(KeyUnusableError, match="cannot be read"):
         show(client_context(), TlsIdentity(tmp_path / "none.pem", keys.tls_key("operational-0")))
 
 
@@ -210,7 +210,7 @@ def test_a_device_is_onboarded_and_reset_wherever_its_keys_live(
         phone.onboard(operator)
         assert store.record.ownership is not None
         store.reset()
-        assert store.record == Record(resets=1, clock_floor=store.record.clock_floor)
+        assert store.record == Record(resets=1, wifi_to_forget=True)
     with closing(Store(folder, keys=config)) as again:
         assert again.bootstrapping_key.public_key() == printed
 
@@ -221,15 +221,15 @@ def test_a_copied_disk_is_not_the_device(
 ) -> None:
     config = make_config(place)
     with closing(Store(folder, keys=config)) as store:
-        public = store.operational_key.public_key()
+        store.remember_nonce(bytes(16), 1)
         kept = [path.read_bytes() for path in folder.iterdir()]
     assert not any(b"BEGIN PRIVATE KEY" in octets or b"BEGIN EC PRIVATE KEY" in octets for octets in kept)
     copied = folder.with_name("copied")
     shutil.copytree(folder, copied)
     other = make_config(place)
     if place is KeyStoreKind.PKCS11:
-        with closing(Store(copied, keys=other)) as elsewhere:
-            assert elsewhere.operational_key.public_key() != public
+        with pytest.raises(KeyUnusableError, match="the label's key is missing"):
+            Store(copied, keys=other)
         return
     with (
         closing(Store(copied, keys=other)) as elsewhere,
@@ -237,6 +237,27 @@ def test_a_copied_disk_is_not_the_device(
     ):
         elsewhere.operational_key.sign(b"", DIGEST)
     assert "bound to that one" in refused.value.remedy
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("name", ["bootstrapping", "operational-0"])
+def test_a_lost_key_is_told_and_replaced_by_a_reset_only(config: KeysConfig, folder: Path, name: str) -> None:
+    with closing(Store(folder, keys=config)) as store:
+        store.remember_nonce(bytes(16), 1)
+        before = [store.bootstrapping_key.public_key(), store.operational_key.public_key()]
+    with closing(StateDirectory(folder).hold()) as directory:
+        open_key_store(config, directory).remove([name])
+    for _ in range(2):
+        with pytest.raises(KeyUnusableError, match="is missing") as refused:
+            Store(folder, keys=config)
+        assert "device-agent reset --yes" in refused.value.remedy
+    with pytest.raises(KeyUnusableError) if name == "bootstrapping" else nullcontext():
+        label_key(folder, config)
+    with closing(Store(folder, forgive=True, keys=config)) as forgiven:
+        forgiven.reset()
+    with closing(Store(folder, keys=config)) as again:
+        assert (again.bootstrapping_key.public_key() in before) is (name != "bootstrapping")
+        assert again.operational_key.public_key() not in before
 
 
 def test_a_tpm_that_is_away_is_told_and_one_that_is_back_is_used(tmp_path: Path, directory: StateDirectory) -> None:

@@ -122,8 +122,26 @@ async def test_a_lamp_shows_how_far_the_device_is(lamp: Said) -> None:
 def test_a_lamp_that_is_not_there_is_told_with_those_that_are(tmp_path: Path) -> None:
     (tmp_path / "status").mkdir()
     with pytest.raises(ConfigurationFileError, match="no lamp green") as refused:
-        Led(tmp_path / "green")
+        Led(tmp_path / "green").check()
     assert "status" in refused.value.remedy
+
+
+async def test_a_lamp_whose_driver_comes_late_shows_what_is_so_then(
+    lamp: Said, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = lamp.path.parent
+    aside = folder.rename(folder.parent.parent / "aside")
+    led = Led(folder, retry_s=0.01)
+    shining = asyncio.create_task(led.run())
+    led.show(Moment.CONNECTED)
+    await asyncio.sleep(0)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    aside.rename(folder)
+    await lamp.until(b"7")
+    assert (folder / "trigger").read_text() == "none"
+    shining.cancel()
+    await asyncio.wait([shining])
+    assert len(caplog.records) == 1
 
 
 async def test_a_lamp_that_cannot_be_set_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

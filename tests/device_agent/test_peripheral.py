@@ -1,13 +1,14 @@
 """Both adapters of the peripheral, on a simulated radio, towards unmodified bleak centrals in other processes."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from dbus_fast import Message, Variant
+from dbus_fast import Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 
 from device_agent.config import Config, PeripheralChoice
@@ -21,13 +22,16 @@ from device_agent.peripheral import (
     Written,
     open_peripheral,
 )
+from device_agent.peripheral.bluez_bus import PATIENCE_S
 from onboarding_protocol.gatt import NOTIFY_CHARACTERISTIC_UUID, WRITE_CHARACTERISTIC_UUID
 from tests.virtual_bluez.conftest import Program, ProgramError
+from tests.world.process import Process
+from tests.world.world import BIN, Command
 from virtual_bluez import VirtualBluez
 from virtual_bluez.message_bus import PrivateBus
 
 NAME = "ABCDEFGH"
-PATIENCE_S = 20
+EVENT_PATIENCE_S = 20
 PHONE, PHONE2 = (f"/org/bluez/hci0/dev_00_AA_01_00_00_{number:02}" for number in (2, 3))
 BOTH = [PeripheralChoice.BLUEZ, PeripheralChoice.BLESS]
 E = TypeVar("E", bound=PeripheralEvent)
@@ -43,7 +47,7 @@ class Device:
         self.peripheral: Peripheral = open_peripheral(config, self._events.put_nowait)
 
     async def event(self, kind: type[E]) -> E:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(EVENT_PATIENCE_S):
             while not isinstance(event := await self._events.get(), kind):
                 pass
             return event
@@ -251,6 +255,48 @@ async def test_a_bluetoothd_that_is_restarted_is_told_once_and_can_be_used_again
     await device.peripheral.start(NAME)
     await write(await link("phone2"), b"2")
     assert (await device.event(Written)).octets == b"2"
+
+
+async def test_nobody_but_bluetoothd_is_believed(device: Device, world: VirtualBluez, link: Link) -> None:
+    stranger = await MessageBus(bus_address=world.bus_address("device")).connect()
+    bus, adapter_path = "org.freedesktop.DBus", "/org/bluez/hci0"
+    inbox, characteristic = "/onboarding/service/inbox", "org.bluez.GattCharacteristic1"
+    (names,) = (await stranger.call(Message(bus, f"/{bus.replace('.', '/')}", bus, "ListNames"))).body
+    off: list[object] = ["org.bluez.Adapter1", {"Powered": Variant("b", False)}, []]
+    signals: list[tuple[str, str, str, str, list[object]]] = [
+        (adapter_path, f"{bus}.Properties", "PropertiesChanged", "sa{sv}as", off),
+        ("/", f"{bus}.ObjectManager", "InterfacesRemoved", "oas", [adapter_path, ["org.bluez.Adapter1"]]),
+        ("/org/freedesktop/DBus", bus, "NameOwnerChanged", "sss", ["org.bluez", ":1.1", ""]),
+    ]
+    for name in (name for name in names if name.startswith(":") and name != stranger.unique_name):
+        for path, interface, member, signature, body in signals:
+            forged = Message.new_signal(path, interface, member, signature, body)
+            forged.destination = name
+            await stranger.send(forged)
+        wrote = [b"forged", {"device": Variant("o", PHONE)}]
+        reply = await stranger.call(Message(name, inbox, characteristic, "WriteValue", signature="aya{sv}", body=wrote))
+        assert reply.message_type is MessageType.ERROR
+    stranger.disconnect()
+    await write(await link("phone"), b"real")
+    assert (await device.event(Written)).octets == b"real"
+    assert not device.told(BluetoothGone)
+
+
+async def test_a_bluetoothd_that_hangs_is_left_after_one_patience(
+    stack: AsyncExitStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command: Command = [BIN / "virtual-bluez", "--party", "device", "--directory", tmp_path / "bus", "--json"]
+    radio = await Process.start("radio", command, tmp_path)
+    stack.push_async_callback(radio.stop)
+    buses = (await radio.wait_for(lambda event: "parties" in event))["parties"]
+    assert isinstance(buses, dict)
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", buses["device"])
+    device = Device(PeripheralChoice.BLUEZ)
+    await device.peripheral.start(NAME)
+    radio.kill(signal.SIGSTOP)
+    async with asyncio.timeout(PATIENCE_S * 1.5):
+        await device.peripheral.stop()
+    radio.kill(signal.SIGCONT)
 
 
 async def test_a_missing_adapter_is_named_with_those_there_are(

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import load_der_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_der_private_key
 
 from device_agent.errors import StateError
-from device_agent.record import WifiProfile
+from device_agent.record import WifiEnterprise, WifiProfile
 from device_agent.station import station_identity
 from device_agent.store import Store, read_record
 from onboarding_protocol.dpp import (
@@ -22,7 +22,7 @@ from onboarding_protocol.dpp import (
     EnterpriseCredential,
     Status,
 )
-from tests.device_agent.certificates import Authority
+from tests.device_agent.certificates import Authority, unreadable
 from tests.device_agent.operator import Operator
 from tests.device_agent.phone import PASSPHRASE, Phone, network
 
@@ -143,6 +143,39 @@ def test_an_enterprise_network_without_all_it_takes_is_refused(
     item = ConfigurationObject(b"Corp", Credential(Akm.DOT1X, enterprise=bent))
     assert phone.configure(item).status is Status.CONFIG_REJECTED
     assert store.record.wifi == ()
+
+
+def asked_for_certificate(phone: Phone) -> ec.EllipticCurvePublicKey:
+    phone.authenticate()
+    (request,) = phone.send(ConfigurationResponse(Status.CSR_NEEDED, csr_attributes=CSR_ATTRIBUTES))
+    assert isinstance(request, ConfigurationRequest)
+    assert request.request.signing_request is not None
+    key = x509.load_der_x509_csr(request.request.signing_request).public_key()
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    return key
+
+
+@pytest.mark.parametrize("operational", [True, False], ids=["operational key", "key of the exchange"])
+@pytest.mark.parametrize("kind", ["unreadable", "not to be shown"])
+def test_a_certificate_whose_name_cannot_be_read_or_shown_is_refused(
+    store: Store, phone: Phone, authority: Authority, operational: bool, kind: str
+) -> None:
+    key = asked_for_certificate(phone)
+    leaf = authority.certify(store.operational_key.public_key() if operational else key, "aaaaaaaa")
+    leaf = unreadable(leaf, "aaaaaaaa") if kind == "unreadable" else leaf.replace(b"aaaaaaaa", b"aaa\naaaa")
+    offered = EnterpriseCredential((authority.certificate, leaf), authority.certificate, "radius.lab")
+    item = ConfigurationObject(b"Corp", Credential(Akm.DOT1X, enterprise=offered))
+    assert phone.configure(item).status is Status.CONFIG_REJECTED
+    assert store.record.wifi == ()
+
+
+def test_a_kept_certificate_whose_name_cannot_be_read_is_told(store: Store, authority: Authority) -> None:
+    leaf = unreadable(authority.certify(store.operational_key.public_key(), "aaaaaaaa"), "aaaaaaaa")
+    key = ec.generate_private_key(ec.SECP256R1())
+    der = key.private_bytes(Encoding.DER, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+    kept = WifiProfile(ssid=b"Corp", akm=Akm.DOT1X, enterprise=WifiEnterprise(certificates=(leaf,), key=der))
+    with pytest.raises(StateError, match="cannot be read"):
+        station_identity(store, kept)
 
 
 def test_a_network_with_a_password_wants_no_files(open_store: Callable[[], Store]) -> None:

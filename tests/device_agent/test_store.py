@@ -159,7 +159,7 @@ def test_an_unreadable_record_has_a_remedy_that_works(open_store: Open, folder: 
     assert "device-agent reset" in refused.value.remedy
     with closing(Store(folder, forgive=True)) as forgiven:
         forgiven.reset()
-        assert forgiven.record == Record(resets=3)
+        assert forgiven.record == Record(resets=3, wifi_to_forget=True)
         assert pem(forgiven.bootstrapping_key) == label
 
 
@@ -185,6 +185,27 @@ def test_a_spoilt_label_key_is_never_replaced(open_store: Open, folder: Path, co
     assert (folder / "bootstrapping.pem").read_bytes() == content
 
 
+def test_a_label_key_that_is_lost_beside_the_devices_own_is_told(open_store: Open, folder: Path) -> None:
+    open_store().close()
+    (folder / "bootstrapping.pem").unlink()
+    with pytest.raises(StateError, match="the label's key is missing") as refused:
+        Store(folder)
+    assert "the printed one is worthless" in refused.value.remedy
+    assert names(folder) == {"operational-0.pem"}
+
+
+def test_a_record_of_another_generation_costs_no_key(open_store: Open, folder: Path) -> None:
+    store = open_store()
+    store.save(Record())
+    old = (folder / "record.json").read_bytes()
+    store.reset()
+    store.close()
+    (folder / "record.json").write_bytes(old)
+    with pytest.raises(StateError, match="operational-0 is missing"):
+        Store(folder)
+    assert names(folder) == {"bootstrapping.pem", "operational-1.pem", "record.json"}
+
+
 def test_a_reset_forgets_all_but_the_label(open_store: Open, folder: Path, operator: Operator) -> None:
     store = open_store()
     own(store, operator)
@@ -192,11 +213,17 @@ def test_a_reset_forgets_all_but_the_label(open_store: Open, folder: Path, opera
     store.tls_identity(store.record.ownership)
     label, key = pem(store.bootstrapping_key), pem(store.operational_key)
     store.reset()
-    assert store.record == Record(resets=1)
+    assert store.record == Record(resets=1, wifi_to_forget=True)
     assert names(folder) == {"bootstrapping.pem", "operational-1.pem", "record.json"}
     assert pem(store.bootstrapping_key) == label
     assert pem(store.operational_key) != key
     assert "Stra" not in (folder / "record.json").read_text()
+
+
+def test_a_reset_forgets_what_time_an_owner_said_it_was(store: Store) -> None:
+    store.save(Record(clock_floor=253_402_300_799))
+    store.reset()
+    assert store.record == Record(resets=1)
 
 
 def test_a_reset_that_the_disk_refuses_changes_nothing(store: Store, folder: Path, operator: Operator) -> None:

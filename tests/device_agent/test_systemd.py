@@ -126,6 +126,17 @@ async def test_an_agent_that_cannot_start_never_says_that_it_is_ready(scene: Sce
     assert "READY=1" not in systemd.heard
 
 
+async def test_a_loop_that_stands_for_two_thirds_of_the_watchdogs_time_is_not_killed(systemd: Systemd) -> None:
+    watchdog_s = 1.5
+    turns = iter([0.0, watchdog_s * 0.65])
+    manager = ServiceManager(systemd.address, watchdog_s)
+    feeding = asyncio.create_task(manager.feed_watchdog(lambda: asyncio.sleep(next(turns, 0.0))))
+    await systemd.wait_for("WATCHDOG=1")
+    await systemd.wait_for("WATCHDOG=1", patience_s=watchdog_s)
+    feeding.cancel()
+    await asyncio.wait([feeding])
+
+
 async def test_the_watchdog_hears_of_a_loop_that_goes_round_and_not_of_one_that_stands(
     scene: Scene, systemd: Systemd
 ) -> None:

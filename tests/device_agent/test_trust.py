@@ -8,6 +8,8 @@ from device_agent.record import Ownership, Record
 from device_agent.trust import ISSUED_AT_MAX, SEQUENCE_MAX, accept
 from onboarding_protocol.assignment import AssignmentError, Endpoint, jwk_thumbprint, sign_assignment
 from onboarding_protocol.members import Grant
+from onboarding_protocol.renewal import validity_of
+from tests.device_agent.certificates import unreadable
 from tests.device_agent.operator import DEVICE, ISSUED_AT, NONCE, Operator, certificate, new_key
 
 KEY = new_key().public_key()
@@ -110,6 +112,12 @@ def test_a_certificate_that_cannot_be_read_is_refused(operator: Operator, leaf: 
     assert refusal(grant) == "certificate-mismatch"
 
 
+def test_a_certificate_whose_subject_cannot_be_read_is_refused(operator: Operator) -> None:
+    leaf = unreadable(operator.certify(KEY), DEVICE)
+    grant = Grant(sign_assignment(operator.assignment(leaf), operator.key), (leaf,))
+    assert refusal(grant) == "certificate-mismatch"
+
+
 def test_a_second_certificate_must_have_issued_the_first(operator: Operator) -> None:
     issuer = operator.authority.public_bytes(Encoding.DER)
     ownership, _ = accept(operator.grant(KEY, (issuer,)), NEW, KEY)
@@ -152,11 +160,28 @@ def test_an_endpoint_that_cannot_be_shown_is_refused(operator: Operator) -> None
     assert refusal(operator.grant(KEY, endpoint=Endpoint("mqtts://a\nb"))) == "assignment-malformed"
 
 
+def for_ever(operator: Operator, issued_at: int, sequence: int = 1) -> Grant:
+    """Grant with a certificate that does not run out, as far as this test reaches."""
+    leaf = certificate(DEVICE, KEY, "Devices CA", operator.authority_key, days=1_000_000).public_bytes(Encoding.DER)
+    assignment = operator.assignment(leaf, issued_at=issued_at, sequence=sequence)
+    return Grant(sign_assignment(assignment, operator.key), (leaf,))
+
+
 def test_a_time_no_clock_can_be_set_to_is_refused(operator: Operator) -> None:
-    accept(operator.grant(KEY, issued_at=ISSUED_AT_MAX, sequence=SEQUENCE_MAX), NEW, KEY)
-    outsize: list[dict[str, Any]] = [{"issued_at": ISSUED_AT_MAX + 1}, {"issued_at": 10**30}, {"sequence": 10**30}]
-    for bent in outsize:
-        assert refusal(operator.grant(KEY, **bent)) == "assignment-malformed"
+    accept(for_ever(operator, ISSUED_AT_MAX, SEQUENCE_MAX), NEW, KEY)
+    for issued_at, sequence in ((ISSUED_AT_MAX + 1, 1), (253_402_300_799, 1), (10**30, 1), (1, 10**30)):
+        assert refusal(for_ever(operator, issued_at, sequence)) == "assignment-malformed"
+
+
+def test_an_assignment_later_than_the_end_of_its_certificate_is_refused(operator: Operator) -> None:
+    leaf = operator.certify(KEY)
+    ends = validity_of(leaf).ends
+    last, late = (
+        Grant(sign_assignment(operator.assignment(leaf, issued_at=issued_at), operator.key), (leaf,))
+        for issued_at in (ends, ends + 1)
+    )
+    accept(last, NEW, KEY)
+    assert refusal(late) == "assignment-malformed"
 
 
 def test_what_is_pinned_is_what_was_signed(operator: Operator) -> None:

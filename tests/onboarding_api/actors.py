@@ -22,7 +22,7 @@ from onboarding_api.services.accounts import Accounts
 from onboarding_api.services.contacts import Contacts
 from onboarding_api.services.watching import StreamLimits
 from onboarding_api.storage.contacts import Contact
-from onboarding_api.storage.database import Database
+from onboarding_api.storage.database import PATIENCE_S, Database
 from onboarding_api.storage.tables import metadata
 from onboarding_protocol.assignment import verify_assignment
 from onboarding_protocol.bootstrapping import BootstrappingKey
@@ -122,13 +122,25 @@ class Api:
     """The application over one database, with a clock that only the test moves."""
 
     def __init__(
-        self, folder: Path, limits: StreamLimits | None = None, trusted_proxies: int = 0, openid: Provider | None = None
+        self,
+        folder: Path,
+        limits: StreamLimits | None = None,
+        trusted_proxies: int = 0,
+        openid: Provider | None = None,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self.folder = folder
         self.now = NOON
         self.database_url = database_url(folder)
         self.key_file = folder / "registry.key"
-        config = Config(self.database_url, self.key_file, ISSUER, trusted_proxies=trusted_proxies, openid=openid)
+        config = Config(
+            self.database_url,
+            self.key_file,
+            ISSUER,
+            trusted_proxies=trusted_proxies,
+            openid=openid,
+            patience_s=patience_s,
+        )
         self.app = create_app(config, clock=self.clock, limits=limits, hasher=QUICK_HASHER)
         self.database = Database(self.database_url)
 

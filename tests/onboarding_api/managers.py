@@ -92,6 +92,14 @@ def public_key(key: ec.EllipticCurvePrivateKey) -> str:
     return base64_of(key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
 
 
+def renamed(der: bytes, before: str, tag: int, octets: bytes) -> bytes:
+    """A certificate with another value in its names, of the same length: old kinds of text, and what is none."""
+    value = b"\x0c" + bytes([len(before)]) + before.encode()
+    assert value in der
+    assert len(octets) == len(before)
+    return der.replace(value, bytes([tag, len(octets)]) + octets)
+
+
 def certificate(subject: str, issuer: str | None = None, key: ec.EllipticCurvePrivateKey | None = None) -> bytes:
     """A certificate of any names, most specific RDN first; signatures are of no interest here."""
     key = key or new_key()

@@ -4,10 +4,10 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
-from pathlib import Path
+from contextlib import ExitStack, closing, contextmanager
 
 import pytest
+from flask.testing import FlaskClient
 
 from onboarding_api.app import DATABASE, Shared, create_app
 from onboarding_api.config import Config
@@ -128,7 +128,7 @@ def test_more_passwords_than_may_wait_are_refused_at_once() -> None:
     threads = [threading.Thread(target=hash_one) for _ in range(10)]
     for thread in threads:
         thread.start()
-    while hashing._places._value:
+    while hashing.present < 10:
         threading.Event().wait(0.001)
     with pytest.raises(PasswordChecksBusyError) as refused, hashing.turn():
         pass
@@ -167,12 +167,20 @@ def test_what_is_remembered_of_refusals_is_bounded() -> None:
     assert len(early._until) == 1024
 
 
-@pytest.fixture
-def limited(api: Api, folder: Path) -> Iterator[Manager]:
-    config = Config(api.database_url, folder / "registry.key", ISSUER, account_rate=1, tenant_rate=1)
+@contextmanager
+def limiting(api: Api, account_rate: float, tenant_rate: float) -> Iterator[FlaskClient]:
+    config = Config(api.database_url, api.key_file, ISSUER, account_rate=account_rate, tenant_rate=tenant_rate)
     app = create_app(config, clock=api.clock, hasher=QUICK_HASHER, shared=Shared(Buckets(os.urandom)))
-    yield Manager(app.test_client(), "amy")
-    app.extensions[DATABASE].close()
+    try:
+        yield app.test_client()
+    finally:
+        app.extensions[DATABASE].close()
+
+
+@pytest.fixture
+def limited(api: Api) -> Iterator[Manager]:
+    with limiting(api, 1, 1) as client:
+        yield Manager(client, "amy")
 
 
 def test_who_asks_too_often_is_told_when_to_come_back(limited: Manager) -> None:
@@ -193,3 +201,30 @@ def test_members_are_limited_as_managers_are(limited: Manager) -> None:
     answers = [limited.client.get(path, headers=headers) for _ in range(20)]
     assert answers[0].status_code == 404
     expect_problem(next(answer for answer in answers if answer.status_code == 429), 429, "rate-exceeded")
+
+
+def refresh_token(client: FlaskClient, name: str) -> str:
+    answer = client.post("/v1/tokens", json={"username": name, "password": PASSWORD})
+    return str(document(answer)["refresh_token"])
+
+
+@pytest.mark.parametrize(("account_rate", "tenant_rate"), [(0.01, 0), (0, 0.01)])
+def test_refreshing_and_revoking_are_limited_as_all_else_is(api: Api, account_rate: float, tenant_rate: float) -> None:
+    with limiting(api, account_rate, tenant_rate) as client:
+        first, neighbour = refresh_token(client, "ann"), refresh_token(client, "zoe")
+        stored = api.rows("SELECT current FROM sessions ORDER BY session_id")
+        body = {"grant_type": "refresh_token", "refresh_token": first}
+        second = document(client.post("/v1/tokens", json=body))["refresh_token"]
+        after = api.rows("SELECT current FROM sessions ORDER BY session_id")
+        assert after != stored
+        for token in (first, second):
+            refused = client.post("/v1/tokens", json=body | {"refresh_token": token})
+            expect_problem(refused, 429, "rate-exceeded")
+            assert int(refused.headers["Retry-After"]) >= 1
+            refused = client.post("/v1/tokens/revoke", json={"refresh_token": token})
+            expect_problem(refused, 429, "rate-exceeded")
+        assert api.rows("SELECT current FROM sessions ORDER BY session_id") == after
+        assert api.rows("SELECT count(*) FROM sessions WHERE ended_at IS NOT NULL") == [(0,)]
+        assert client.post("/v1/tokens", json=body | {"refresh_token": neighbour}).status_code == 200
+        expect_problem(client.post("/v1/tokens", json=body | {"refresh_token": "A" * 64}), 401, "refresh-refused")
+        assert client.post("/v1/tokens/revoke", json={"refresh_token": "A" * 64}).status_code == 204

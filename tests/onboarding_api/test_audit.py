@@ -257,6 +257,15 @@ def test_what_the_owner_of_the_database_does_shows(api: Api, amy: Manager, state
                     connection.exec_driver_sql(f"ALTER TABLE {table} ENABLE TRIGGER USER")
 
 
+def test_a_tenant_that_is_created_while_all_is_verified_is_not_missing(api: Api, root: Manager) -> None:
+    proving = AuditTrail(api.database).verify_all()
+    assert next(proving).head.chain == SERVICE
+    root.create("/v1/tenants/new")
+    root.create("/v1/devices/acme/d1")
+    assert {proven.head.chain for proven in proving} == {"tenant:acme", "tenant:globex"}
+    assert "tenant:new" in {proven.head.chain for proven in AuditTrail(api.database).verify_all()}
+
+
 def test_rivals_in_one_chain_leave_no_gap(api: Api, root: Manager) -> None:
     root.get("/v1/tenants/acme")
     before = len(entries(api))
@@ -320,7 +329,11 @@ def test_the_remote_address_is_what_the_trusted_proxy_saw(api: Api, amy: Manager
             ("6.6.6.6, 203.0.113.9", "203.0.113.9"),
             ("2001:DB8::0001", "2001:db8::1"),
             ("::ffff:203.0.113.9", "203.0.113.9"),
+            ("6.6.6.6:1, 203.0.113.9:4711", "203.0.113.9"),
+            ("[2001:DB8::0001]:4711", "2001:db8::1"),
+            ("[2001:db8::1]", "2001:db8::1"),
             ("unknown", None),
+            ("203.0.113.9:x", None),
         ]
     ):
         client = behind.app.test_client()

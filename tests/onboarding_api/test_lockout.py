@@ -1,13 +1,19 @@
 """Refused sign-ins: who must wait, for how long, and who never does."""
 
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 
 import pytest
 from werkzeug.test import TestResponse
 
+from onboarding_api.app import REGISTRY
 from onboarding_api.domain.audit import Chain
 from onboarding_api.domain.identifiers import Timestamp
 from onboarding_api.domain.sign_in_limits import FORGOTTEN_S, KNOWN_S, Buckets, Count, Kind
+from onboarding_api.services.hashing import STRANGERS, Hashing
 from tests.onboarding_api.actors import PASSWORD, Api, expect_problem
 from tests.onboarding_api.managers import Manager, expect_refusal
 from tests.onboarding_api.test_audit import entries, newest
@@ -66,7 +72,7 @@ def test_a_success_forgets_what_failed(api: Api) -> None:
 
 def test_what_failed_long_ago_is_not_held_against_anybody(api: Api) -> None:
     fail(api, "ann", FREE)
-    api.now += FORGOTTEN_S
+    api.now += FORGOTTEN_S + 24 * 3600
     fail(api, "bob", 1, HOME)
     assert api.count("sign_in_counts") == 3
     fail(api, "ann", FREE - 1)
@@ -120,6 +126,48 @@ def test_attempts_sent_at_once_are_not_all_judged_before_the_first_counts(api: A
     judged = sum(answer.status_code == 401 for answer in answers)
     assert FREE <= judged <= FREE + 1
     assert sum(answer.status_code in (429, 503) for answer in answers) == 10 - judged
+
+
+@contextmanager
+def hashing_stopped(api: Api, strangers: int) -> Iterator[None]:
+    """So many passwords of strangers are being checked, and none of them gets on."""
+    hashing: Hashing = api.app.extensions[REGISTRY].accounts.hashing
+    go = threading.Event()
+
+    def check() -> None:
+        with hashing.turn(known=False):
+            hashing.run(go.wait)
+
+    threads = [threading.Thread(target=check) for _ in range(strangers)]
+    for thread in threads:
+        thread.start()
+    while hashing.present < strangers:
+        threading.Event().wait(0.001)
+    try:
+        yield
+    finally:
+        go.set()
+        for thread in threads:
+            thread.join(5)
+
+
+def test_whoever_must_wait_takes_no_place_where_passwords_are_checked(api: Api) -> None:
+    fail(api, "ann", FREE)
+    with hashing_stopped(api, STRANGERS):
+        expect_problem(attempt(api, "ann", PASSWORD), 429, "sign-in-locked")
+        expect_problem(attempt(api, "bob", PASSWORD), 503, "password-checks-busy")
+
+
+def test_strangers_leave_places_for_whoever_is_known(api: Api) -> None:
+    assert attempt(api, "amy", PASSWORD, HOME).status_code == 200
+    with ThreadPoolExecutor(1) as elsewhere:
+        with hashing_stopped(api, STRANGERS):
+            expect_problem(attempt(api, "amy", PASSWORD), 503, "password-checks-busy")
+            hashing: Hashing = api.app.extensions[REGISTRY].accounts.hashing
+            answer = elsewhere.submit(attempt, api, "amy", PASSWORD, HOME)
+            while hashing.present == STRANGERS and not answer.done():
+                threading.Event().wait(0.001)
+        assert answer.result(10).status_code == 200
 
 
 def test_basic_goes_through_the_same_door(api: Api) -> None:

@@ -1,9 +1,11 @@
 """Who may manage what."""
 
+from collections.abc import Callable
+
 import pytest
 
-from tests.onboarding_api.actors import Api, User, expect_problem
-from tests.onboarding_api.managers import Manager, expect_refusal
+from tests.onboarding_api.actors import Api, Json, User, expect_problem, new_key
+from tests.onboarding_api.managers import Manager, base64_of, certificate, expect_refusal, public_key
 
 
 @pytest.mark.parametrize(
@@ -108,6 +110,41 @@ def test_what_the_operator_decides_a_tenants_administrator_cannot_change(
     expect_refusal(amy.send("DELETE", "/v1/tenants/acme"), 403)
     expect_refusal(amy.send("POST", "/v1/tenants/own"), 403)
     amy.put("/v1/tenants/acme", {"registration-limits": {"max-devices": 5}, "ext": {"a": 1}})
+
+
+def authority(subject: str) -> Json:
+    return {"cert": base64_of(certificate(subject))}
+
+
+def by_key(subject: str) -> Json:
+    validity = {"not-before": "2025-01-01T00:00:00Z", "not-after": "2026-01-01T00:00:00Z"}
+    return {"subject-dn": subject, "public-key": public_key(new_key()), "algorithm": "EC"} | validity
+
+
+@pytest.mark.parametrize("make", [authority, by_key])
+def test_a_tenants_administrator_adds_no_name_of_an_authority(
+    root: Manager, amy: Manager, make: Callable[[str], Json]
+) -> None:
+    root.put("/v1/tenants/globex", {"trusted-ca": [make("CN=theirs")]})
+    root.put("/v1/tenants/acme", {"trusted-ca": [make("CN=ours")]})
+    for name in ("CN=theirs", "CN=nobodys"):
+        refused = expect_refusal(
+            amy.send("PUT", "/v1/tenants/acme", {"trusted-ca": [make("CN=ours"), make(name)]}), 403
+        )
+        assert refused["detail"] == f"only an operator may add an authority of another name: {name}"
+    assert len(amy.get("/v1/tenants/acme")["trusted-ca"]) == 1
+
+
+def test_a_tenants_administrator_renews_and_removes_authorities_under_the_names_there_are(
+    root: Manager, amy: Manager
+) -> None:
+    root.put("/v1/tenants/acme", {"trusted-ca": [authority("CN=a,O=x"), authority("CN=b")]})
+    rollover = [authority("CN=a,O=x"), by_key("cn=a, o=x")]
+    amy.put("/v1/tenants/acme", {"trusted-ca": rollover})
+    names = [each["subject-dn"] for each in amy.get("/v1/tenants/acme")["trusted-ca"]]
+    assert names == ["CN=a,O=x", "CN=a,O=x"]
+    expect_refusal(amy.send("PUT", "/v1/tenants/acme", {"trusted-ca": [authority("CN=b")]}), 403)
+    amy.put("/v1/tenants/acme", {})
 
 
 def test_nobody_of_a_deleted_tenant_manages_the_next_of_that_name(api: Api, root: Manager) -> None:

@@ -16,11 +16,14 @@ from onboarding_api.domain.management.credentials import Credential
 from onboarding_api.key_file import load_seal
 from onboarding_api.services.management.credentials import psk_subject
 from tests.onboarding_api.actors import Api, Json, new_key
-from tests.onboarding_api.managers import Manager, base64_of, certificate, expect_refusal, public_key
+from tests.onboarding_api.managers import Manager, base64_of, certificate, expect_refusal, public_key, renamed
 
 PATH = "/v1/credentials/acme/d1"
 HASH = bcrypt.hashpw(b"secret", bcrypt.gensalt(4, b"2a")).decode()
 SHA = base64_of(hashlib.sha256(b"saltsecret").digest())
+SHA512 = base64_of(hashlib.sha512(b"saltsecret").digest())
+URL_SAFE = base64.urlsafe_b64encode(b"\xff" * 32).rstrip(b"=").decode()
+PASSWORD_TOO_MANY = "[1].secrets[7].pwd-plain"
 
 
 @pytest.fixture(autouse=True)
@@ -81,7 +84,8 @@ def test_a_plain_password_is_hashed_and_never_seen_again(
             {"pwd-hash": SHA, "hash-function": "sha-256", "salt": base64_of(b"salt")},
             {"pwd-hash": SHA, "hash-function": "sha-256", "salt": base64_of(b"salt")},
         ),
-        ({"pwd-hash": SHA, "hash-function": "sha-512"}, {"pwd-hash": SHA, "hash-function": "sha-512"}),
+        ({"pwd-hash": SHA512, "hash-function": "sha-512"}, {"pwd-hash": SHA512, "hash-function": "sha-512"}),
+        ({"pwd-hash": URL_SAFE}, {"pwd-hash": base64_of(b"\xff" * 32), "hash-function": "sha-256"}),
         ({"pwd-hash": SHA}, {"pwd-hash": SHA, "hash-function": "sha-256"}),
     ],
 )
@@ -130,6 +134,68 @@ def test_the_authoritys_template_names_the_credential_of_its_certificates(root: 
 def test_an_auth_id_that_is_a_name_is_brought_into_normal_form(root: Manager, auth_id: str, normal: str) -> None:
     root.put(PATH, [one("x509-cert", {}, auth_id=auth_id)])
     assert shown(root)[0]["auth-id"] == normal
+
+
+@pytest.mark.parametrize(
+    ("tag", "octets", "auth_id"),
+    [
+        (0x1E, b"\0a\0b\0c", r"CN=\00a\00b\00c,O=x"),
+        (0x14, b"abc123", "CN=abc123,O=x"),
+        (0x1B, b"abc123", "CN=abc123,O=x"),
+        (0x02, b"\1abcde", "CN=#0206016162636465,O=x"),
+        (0x04, b"ab\0\xffef", "CN=#0406616200ff6566,O=x"),
+        (0x30, b"\x0c\x04abcd", "CN=#30060c0461626364,O=x"),
+        (0x0C, b"ab\0def", r"CN=ab\00def,O=x"),
+    ],
+)
+def test_a_certificates_name_is_kept_whatever_kinds_of_values_it_has(
+    root: Manager, tag: int, octets: bytes, auth_id: str
+) -> None:
+    der = renamed(certificate("CN=before,O=x"), "before", tag, octets)
+    root.put(PATH, [{"type": "x509-cert", "cert": base64_of(der)}])
+    assert shown(root)[0]["auth-id"] == auth_id
+
+
+@pytest.mark.parametrize(("tag", "octets"), [(0x14, b"M\xfcller"), (0x0C, b"ab\xff\xfeef"), (0x1E, b"\xd8\0\0a\0b")])
+def test_a_certificate_whose_names_cannot_be_written_is_refused(root: Manager, tag: int, octets: bytes) -> None:
+    of_itself = renamed(certificate("CN=before"), "before", tag, octets)
+    of_another = renamed(certificate("CN=good", "CN=before"), "before", tag, octets)
+    for der in (of_itself, of_another, certificate("", "CN=ca")):
+        problem = expect_refusal(root.send("PUT", PATH, [{"type": "x509-cert", "cert": base64_of(der)}]), 400)
+        assert problem["errors"][0]["member"] == "[0].cert"
+    assert root.send("PUT", PATH, [one("rpk", {"cert": base64_of(of_itself)})]).status_code in (204, 400)
+
+
+@pytest.mark.parametrize(
+    ("subject", "template", "auth_id"),
+    [
+        ("CN=dev,OU=a,O=Acme", "{{subject-o}}", "Acme"),
+        ("CN=dev,OU=inner,OU=outer", "{{subject-ou}}", "outer"),
+        ("CN=a+OU=b,O=x", "{{subject-cn}}", "a"),
+        ("CN=a,O=x", "{{subject-dn}}!", "CN=a,O=x!"),
+    ],
+)
+def test_a_template_takes_what_it_names_from_the_certificate(
+    root: Manager, subject: str, template: str, auth_id: str
+) -> None:
+    anchor = {"cert": base64_of(certificate("CN=ca,O=x")), "auth-id-template": template}
+    root.put("/v1/tenants/acme", {"trusted-ca": [anchor]})
+    root.put(PATH, [{"type": "x509-cert", "cert": base64_of(certificate(subject, "CN=ca,O=x"))}])
+    assert shown(root)[0]["auth-id"] == auth_id
+
+
+def test_no_template_brings_a_nul_character_into_a_name(root: Manager) -> None:
+    anchor = {"cert": base64_of(certificate("CN=ca,O=x")), "auth-id-template": "x-{{subject-cn}}"}
+    root.put("/v1/tenants/acme", {"trusted-ca": [anchor]})
+    der = certificate("CN=ab!def", "CN=ca,O=x").replace(b"ab!def", b"ab\0def")
+    problem = expect_refusal(root.send("PUT", PATH, [{"type": "x509-cert", "cert": base64_of(der)}]), 400)
+    assert problem["errors"][0]["member"] == "[0].auth-id"
+
+
+def test_a_certificate_that_is_null_is_none(root: Manager) -> None:
+    root.put(PATH, [one("x509-cert", {}, auth_id="CN=a", cert=None)])
+    assert shown(root)[0]["auth-id"] == "CN=a"
+    expect_refusal(root.send("PUT", PATH, [one("psk", {"key": "AQID"}, cert=None)]), 400)
 
 
 def test_a_raw_public_key_is_public(root: Manager) -> None:
@@ -209,15 +275,23 @@ def test_credentials_stay_in_the_order_they_were_given(root: Manager) -> None:
         ([one("rpk", {"key": "AQID"})], "[0].secrets[0].key"),
         ([one("rpk", {"key": public_key(new_key()), "algorithm": "RSA"})], "[0].secrets[0].key"),
         ([one("rpk", {"algorithm": "EC"})], "[0].secrets[0].key"),
-        ([password(), password()], ""),
-        ([password({"id": "1", "pwd-plain": "a"}, {"id": "1", "pwd-plain": "b"})], "[0].secrets"),
-        ([password({"id": "1"})], ""),
+        ([one("rpk", {"key": public_key(new_key()), "algorithm": "foo"})], "[0].secrets[0].algorithm"),
+        ([password(auth_id="a"), password(), password()], "[2].auth-id"),
+        ([one("x509-cert", {}, auth_id="cn=a"), one("x509-cert", {}, auth_id="CN=a")], "[1].auth-id"),
+        ([password({"id": "1", "pwd-plain": "a"}, {"id": "1", "pwd-plain": "b"})], "[0].secrets[1].id"),
+        ([password(), password({"pwd-plain": "a"}, {"id": "1"}, auth_id="b")], "[1].secrets[1].id"),
+        ([password(*[{"pwd-plain": "a"}] * 9), password(*[{"pwd-plain": "a"}] * 9, auth_id="b")], PASSWORD_TOO_MANY),
+        ([password({"pwd-hash": "YQ=="})], "[0].secrets[0].pwd-hash"),
+        ([password({"pwd-hash": SHA, "hash-function": "sha-512"})], "[0].secrets[0].pwd-hash"),
+        ([password({"pwd-hash": SHA512})], "[0].secrets[0].pwd-hash"),
+        ([one("psk", {"key": "AQID"}, ext={"a": [10**309]})], "[0].ext.a[0]"),
+        ([one("custom", {"a": 2**63})], "[0].secrets[0].a"),
     ],
 )
 def test_a_refused_set_names_the_member_and_changes_nothing(root: Manager, credentials: object, member: str) -> None:
     before = root.etag(PATH)
     problem = expect_refusal(root.send("PUT", PATH, credentials), 400, "document-refused")
-    assert problem["errors"][0]["member"].startswith(member)
+    assert problem["errors"][0]["member"] == member
     assert (shown(root), root.etag(PATH)) == ([], before)
 
 
@@ -310,5 +384,10 @@ def test_an_id_that_is_not_stored_is_refused_also_beside_a_plain_password(root: 
     before = shown(root)
     for secrets in ([{"id": "none", "pwd-plain": "x"}], [{"pwd-plain": "x"}, {"id": "none"}]):
         expect_refusal(root.send("PUT", PATH, [password(*secrets)]), 400)
-    expect_refusal(root.send("PUT", PATH, [one("psk", {"id": "mine"}, auth_id="new")]), 400)
+    for credential, member in (
+        (password({"pwd-plain": "x"}, {"id": "none"}), "[0].secrets[1].id"),
+        (one("psk", {"id": "mine"}, auth_id="new"), "[0].secrets[0].key"),
+    ):
+        refused = expect_refusal(root.send("PUT", PATH, [credential]), 400)
+        assert refused["errors"][0]["member"] == member
     assert shown(root) == before

@@ -1,5 +1,7 @@
 """/v1/devices: what a device may be, and what the registry itself knows of it."""
 
+from random import Random
+
 import pytest
 
 from tests.onboarding_api.actors import Api, Json
@@ -43,6 +45,18 @@ def test_single_texts_are_lists_of_one_and_repetitions_are_dropped(root: Manager
     root.put(d1, {"via": "gw", "viaGroups": "g", "authorities": ["a", "a"]})
     shown = root.get(d1)
     assert (shown["via"], shown["viaGroups"], shown["authorities"]) == (["gw"], ["g"], ["a"])
+
+
+@pytest.mark.parametrize("member", ["via", "viaGroups", "memberOf", "authorities"])
+def test_elements_of_lists_are_as_long_as_every_database_can_index(root: Manager, d1: str, member: str) -> None:
+    letters = "".join(map(chr, Random(1).sample(range(0x20000, 0x2A000), 1000)))  # nothing can be compressed
+    longest = letters[:256]
+    root.put(d1, {member: [longest, "x"]})
+    assert root.get(d1)[member] == [longest, "x"]
+    for given in (["x", letters[:257]], letters[:257], [letters]):
+        problem = expect_refusal(root.send("PUT", d1, {member: given}), 400, "document-refused")
+        assert problem["errors"][0]["member"].startswith(member)
+    assert root.get(d1)[member] == [longest, "x"]
 
 
 @pytest.mark.parametrize(

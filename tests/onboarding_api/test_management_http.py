@@ -48,8 +48,13 @@ def test_segments_may_be_percent_encoded(root: Manager) -> None:
     ],
 )
 def test_an_id_with_other_characters_is_refused(root: Manager, path: str) -> None:
-    expect_refusal(root.send("GET", path), 400, "identifier-refused")
+    problem = expect_refusal(root.send("GET", path), 400, "identifier-refused")
+    last = path.split("/")[3:]
+    wrong = "tenant" if len(last) == 1 or last[0] != "acme" else "device"
+    assert [each["member"] for each in problem["errors"]] == [wrong]
     expect_refusal(root.send("PUT", path, [] if "credentials" in path else {}), 400)
+    if "credentials" not in path:
+        expect_refusal(root.send("DELETE", path), 400, "identifier-refused")
 
 
 @pytest.mark.parametrize("path", RESOURCES)
@@ -58,7 +63,7 @@ def test_a_body_that_is_not_declared_as_json_is_a_bad_request(
     root: Manager, path: str, content_type: str | None
 ) -> None:
     response = root.client.put(path, data=b"{}", content_type=content_type, auth=(root.name, root.password))
-    expect_refusal(response, 400, "content-type")
+    assert expect_refusal(response, 400, "content-type")["errors"][0]["member"] == "Content-Type"
 
 
 def test_json_may_be_spelt_in_any_case_and_name_its_charset(root: Manager) -> None:
@@ -75,7 +80,14 @@ def test_json_may_be_spelt_in_any_case_and_name_its_charset(root: Manager) -> No
 @pytest.mark.parametrize("octets", [b"", b"{", b"null", b"\xff", b'"text"', b"17", b"[" * 9000 + b"]" * 5000])
 def test_a_malformed_body_is_refused(root: Manager, path: str, octets: bytes) -> None:
     response = root.client.put(path, data=octets, content_type="application/json", auth=(root.name, root.password))
-    expect_refusal(response, 400)
+    assert expect_refusal(response, 400)["errors"][0]["member"] == ""
+
+
+def test_a_malformed_body_is_told_where(root: Manager) -> None:
+    response = root.client.put(
+        "/v1/tenants/acme", data=b'{"a": NaN}', content_type="application/json", auth=(root.name, root.password)
+    )
+    assert "(byte 6)" in expect_refusal(response, 400, "body-refused")["error"]
 
 
 @pytest.mark.parametrize("path", ["/v1/tenants", "/v1/devices/acme"])
@@ -121,7 +133,36 @@ def test_every_put_makes_a_new_version_and_if_match_names_the_old_one(root: Mana
     assert root.etag(path) == second
     third = root.put(path, body, if_match=f'"{second}"').headers["ETag"]
     assert root.put(path, body, if_match="*").headers["ETag"] not in (first, second, third)
-    root.put(path, body, if_match="")
+
+
+@pytest.mark.parametrize("path", RESOURCES)
+@pytest.mark.parametrize("header", ['""', '"*"', "W/{}", 'W/"{}"', "{}, {}", '"{}", "x"', "'{}'", '"{}', "x", "\xfc"])
+def test_if_match_that_is_not_the_version_matches_nothing(root: Manager, path: str, header: str) -> None:
+    before = root.etag(path)
+    given = header.format(before, before)
+    expect_refusal(root.send("PUT", path, [] if "credentials" in path else {}, if_match=given), 412)
+    if "credentials" not in path:
+        expect_refusal(root.send("DELETE", path, if_match=given), 412)
+    assert root.etag(path) == before
+
+
+@pytest.mark.parametrize("path", RESOURCES)
+@pytest.mark.parametrize("header", ["", " ", "\t"])
+def test_an_empty_if_match_is_refused_and_not_taken_for_none(root: Manager, path: str, header: str) -> None:
+    before = root.etag(path)
+    problem = expect_refusal(
+        root.send("PUT", path, [] if "credentials" in path else {}, if_match=header), 400, "precondition-refused"
+    )
+    assert problem["errors"][0]["member"] == "If-Match"
+    if "credentials" not in path:
+        expect_refusal(root.send("DELETE", path, if_match=header), 400, "precondition-refused")
+    assert root.etag(path) == before
+
+
+def test_where_there_is_no_version_yet_if_match_is_ignored(root: Manager) -> None:
+    for path in ("/v1/tenants", "/v1/devices/acme"):
+        assert root.send("POST", path, {}, if_match="x").status_code == 201
+    assert root.send("DELETE", "/v1/devices/acme", if_match="").status_code == 204
 
 
 @pytest.mark.parametrize("path", ["/v1/tenants/acme", "/v1/devices/acme/d1"])
@@ -163,11 +204,79 @@ def test_a_preflight_says_what_a_page_may_do(api: Api, path: str, methods: set[s
         assert name in response.headers["Access-Control-Allow-Headers"]
 
 
-def test_answers_and_errors_may_be_read_by_pages(root: Manager) -> None:
-    for path in ("/v1/tenants/acme", "/v1/tenants/none"):
-        response = root.send("GET", path, Origin="https://console.example")
-        assert response.headers["Access-Control-Allow-Origin"] == "*"
-        assert "etag" in response.headers["Access-Control-Expose-Headers"]
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/v1/tenants/acme", 200),
+        ("GET", "/v1/tenants/none", 404),
+        ("GET", "/v1/devices/acme/d1/more", 404),
+        ("PATCH", "/v1/tenants/acme", 405),
+        ("GET", "/v1/devices//d1", 404),
+    ],
+)
+def test_answers_and_errors_may_be_read_by_pages(root: Manager, method: str, path: str, status: int) -> None:
+    response = root.send(method, path, Origin="https://console.example")
+    assert response.status_code == status
+    assert response.headers["Access-Control-Allow-Origin"] == "*"
+    assert "etag" in response.headers["Access-Control-Expose-Headers"]
+
+
+def test_who_is_not_let_in_may_read_that_on_a_page(api: Api) -> None:
+    response = api.app.test_client().get("/v1/tenants/acme")
+    expect_refusal(response, 401)
+    assert response.headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_other_paths_are_not_shared_with_pages(api: Api) -> None:
+    for path in ("/healthz", "/v1/nothing", "/v1/tokens"):
+        assert "Access-Control-Allow-Origin" not in api.app.test_client().get(path).headers
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/devices//acme",
+        "/v1/devices/acme//d1",
+        "/v1/devices/acme//",
+        "/v1/devices//",
+        "/v1/devices//acme/d1",
+        "/v1//devices/acme",
+        "/v1/tenants//acme",
+        "/v1/tenants//",
+        "/v1/credentials//acme/d1",
+        "/v1/credentials/acme//d1",
+    ],
+)
+def test_an_empty_segment_makes_a_path_that_does_not_exist(root: Manager, method: str, path: str) -> None:
+    expect_refusal(root.send(method, path, {} if method in ("POST", "PUT") else None), 404, "not-found")
+    assert root.get("/v1/devices/acme/d1")
+
+
+@pytest.mark.parametrize("path", ["/v1/devices/acme/", "/v1/devices/acme//", "/v1/devices//", "/v1/devices//acme"])
+def test_a_script_that_forgets_an_id_never_deletes_all_devices(root: Manager, path: str) -> None:
+    response = root.client.delete(path, auth=(root.name, root.password), follow_redirects=True)
+    expect_refusal(response, 405 if path == "/v1/devices/acme/" else 404)
+    assert root.get("/v1/devices/acme/d1")
+
+
+def test_a_slash_at_the_end_changes_nothing_else(root: Manager) -> None:
+    for path in RESOURCES:
+        assert root.send("GET", path + "/").data == root.send("GET", path).data
+        root.put(path + "/", [] if "credentials" in path else {})
+    assert root.search("/v1/devices/acme/")["total"] == 1
+    assert root.search("/v1/tenants/")["total"] == 2
+    assert root.send("DELETE", "/v1/devices/acme/d1/").status_code == 204
+    assert root.send("DELETE", "/v1/tenants/acme/").status_code == 204
+
+
+def test_nothing_is_ever_redirected(api: Api) -> None:
+    client = api.app.test_client()
+    for rule in api.app.url_map.iter_rules():
+        path = rule.build(dict.fromkeys(rule.arguments, "x"))[1]  # type: ignore[index]
+        for changed in (path + "/", "/" + path[1:].replace("/", "//"), path.upper()):
+            for method in rule.methods or ():
+                assert client.open(changed, method=method).status_code // 100 != 3, (method, changed)
 
 
 def test_paths_and_methods_that_do_not_exist_are_told_in_honos_form(root: Manager) -> None:

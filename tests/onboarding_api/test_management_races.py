@@ -59,3 +59,16 @@ def test_an_auth_id_an_alias_and_an_authority_are_taken_once(api: Api, root: Man
         answers = at_once(calls)
         assert Counter(answer.status_code for answer in answers) == {204: 1, 409: CALLERS - 1}
     assert (api.count("credentials"), api.count("trust_anchors")) == (1, 1)
+
+
+def test_one_name_becomes_the_id_or_the_alias_of_one_tenant(api: Api, root: Manager) -> None:
+    everybody = managers(api)
+    for number in range(CALLERS // 2):
+        root.create(f"/v1/tenants/t{number}")
+    calls = [partial(each.send, "POST", "/v1/tenants/x") for each in everybody[CALLERS // 2 :]]
+    calls += [
+        partial(each.send, "PUT", f"/v1/tenants/t{number}", {"alias": "x"})
+        for number, each in enumerate(everybody[: CALLERS // 2])
+    ]
+    won = Counter(answer.status_code // 100 for answer in at_once(calls))
+    assert won == {2: 1, 4: CALLERS - 1}

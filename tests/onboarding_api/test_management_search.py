@@ -200,6 +200,7 @@ def test_gateways_can_be_filtered_too(root: Manager) -> None:
         {"filterJson": '{"field": "/\\"", "value": "x"}'},
         {"filterJson": '{"field": "/a\\u0000", "value": "x"}'},
         {"filterJson": '{"field": "/a", "value": "x\\u0000"}'},
+        {"filterJson": f'{{"field": "/a", "value": 1{"0" * 309}}}'},
         {"sortJson": '{"field": "/id", "direction": "ASC"}'},
         {"sortJson": '{"direction": "asc"}'},
         {"sortJson": '{"field": "/id", "other": 1}'},
@@ -237,3 +238,64 @@ def test_an_odd_pointer_is_refused_or_finds_nothing(root: Manager, pointer: str,
     for path in ("/v1/devices/acme", "/v1/tenants"):
         answer = root.send("GET", f"{path}?{urlencode({parameter: json.dumps(wanted)})}")
         assert answer.status_code in (200, 400, 404), answer.text
+
+
+ODD_NAMES = ["straße", "b\\s", "日本", "a b", "tab\t", "\x7f", "a.b", "[0]", "$", "'", "\\u00e9", "🜁", "", "\u2028"]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_members_of_any_name_are_found_and_sorted_by(root: Manager, name: str) -> None:
+    for device, value in [("x1", "b"), ("x2", "c"), ("x3", "a")]:
+        root.create(f"/v1/devices/globex/{device}", {"ext": {name: value, "in": {name: {"n": value}}}})
+    root.create("/v1/tenants/zz", {"ext": {name: "a"}})
+    for pointer in (f"/ext/{name}", f"/ext/in/{name}/n"):
+        assert ids(root.search("/v1/devices/globex", [eq(pointer, "a")])) == ["x3"]
+        assert ids(root.search("/v1/devices/globex", [eq(pointer, "?")])) == ["x1", "x2", "x3"]
+        sort: list[Json] = [{"field": pointer, "direction": "desc"}]
+        assert ids(root.search("/v1/devices/globex", sort=sort)) == ["x2", "x1", "x3", "a"]
+    assert ids(root.search("/v1/tenants", [eq(f"/ext/{name}", "a")])) == ["zz"]
+
+
+@pytest.mark.parametrize("pointer", ["/via/0", "/via/-1", "/ext/d/e/0", "/ext/d/e/ 1", "/ext/d/e/2/f", "/via/0/x"])
+def test_elements_of_arrays_cannot_be_addressed(root: Manager, pointer: str) -> None:
+    root.create("/v1/devices/globex/x", {"via": ["gw"], "ext": {"d": {"e": [1, 2, {"f": 1}]}}})
+    for value in ("gw", 1, 2, "*"):
+        with pytest.raises(AssertionError, match="no device matches"):
+            root.search("/v1/devices/globex", [eq(pointer, value)])
+    for direction in ("asc", "desc"):
+        sort: list[Json] = [{"field": pointer, "direction": direction}]
+        assert ids(root.search("/v1/devices/globex", sort=sort)) == ["a", "x"]
+
+
+def test_members_with_names_like_indexes_are_found(root: Manager) -> None:
+    root.create("/v1/devices/globex/x", {"ext": {"0": {"-1": "y"}}})
+    assert ids(root.search("/v1/devices/globex", [eq("/ext/0/-1", "y")])) == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("direction", "expected"),
+    [
+        ("asc", "none list object off on float whole big text1 text2"),
+        ("desc", "text2 text1 big on float whole off none list object"),
+    ],
+)
+def test_equal_values_leave_the_order_to_what_comes_next(root: Manager, direction: str, expected: str) -> None:
+    root.send("DELETE", "/v1/devices/globex")
+    values: Json = {"none": None, "list": ["z"], "object": {"z": 1}, "off": False, "on": True, "float": 1.0, "whole": 1}
+    values |= {"big": 1e300, "text1": "1", "text2": "false"}
+    for number, (device, value) in enumerate(values.items()):
+        root.create(f"/v1/devices/globex/{device}", {"ext": {"n": value, "next": number}})
+    sort: list[Json] = [{"field": "/ext/n", "direction": direction}, {"field": "/ext/next"}]
+    assert ids(root.search("/v1/devices/globex", sort=sort)) == expected.split()
+
+
+@pytest.mark.parametrize("big", [1e300, -1e300, 2.0**63, -(2.0**63), 1e29, 1.5e308])
+def test_numbers_of_any_size_are_found(root: Manager, big: float) -> None:
+    root.create("/v1/devices/globex/x", {"ext": {"n": big, "in": {"n": big}}})
+    root.create("/v1/devices/globex/y", {"ext": {"n": str(big), "in": {"n": big / 4}}})
+    root.create("/v1/tenants/zz", {"ext": {"n": big}})
+    for pointer in ("/ext/n", "/ext/in/n"):
+        assert ids(root.search("/v1/devices/globex", [eq(pointer, big)])) == ["x"]
+        with pytest.raises(AssertionError, match="no device matches"):
+            root.search("/v1/devices/globex", [eq(pointer, big * 1.1)])
+    assert ids(root.search("/v1/tenants", [eq("/ext/n", big)])) == ["zz"]

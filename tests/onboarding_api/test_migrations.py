@@ -10,19 +10,34 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import select
 
 from onboarding_api.domain.errors import DatabaseUnusableError, SchemaOutdatedError
+from onboarding_api.domain.identifiers import TenantId
+from onboarding_api.domain.management.search import Filter, Search
 from onboarding_api.storage.database import Database
+from onboarding_api.storage.device_pages import find_page
 from onboarding_api.storage.migrations import downgrade, require_current, upgrade
 from onboarding_api.storage.tables import devices, metadata
+from onboarding_api.storage.tenant_documents import search_tenants
 
 DOCUMENT = {
     "enabled": False,
-    "ext": {"brand": "é", "n": 1.0, "half": 0.5, "big": 2**70, "flag": True, "enabled": True, "a b": "c", "deep": {}},
+    "ext": {
+        "straße": "Ö\\",
+        "b\\s": 1,
+        "brand": "é",
+        "n": 1.0,
+        "half": 0.5,
+        "big": 2**70,
+        "flag": True,
+        "enabled": True,
+        "a b": "c",
+        "deep": {},
+    },
     "via": ["gw"],
 }
 _KEY = "'" + "k" * 32 + "'"
 OLD_ROWS = [
     "INSERT INTO tenants (tenant_id, version, alias, document, endpoint_url, created_at)"
-    " VALUES ('acme', 'v1', 'the-acme', '{\"enabled\": true}', 'mqtts://broker:8883', 1)",
+    " VALUES ('acme', 'v1', 'the-acme', '{\"ext\": {\"stra\\u00dfe\": \"x\"}}', 'mqtts://broker:8883', 1)",
     "INSERT INTO users VALUES ('u1', 'acme', 'ann', 'owner', 'hash', 1)",
     "INSERT INTO devices VALUES ('acme', 'd1', 'v1', 'v2', '{}', 1, NULL, false, false)",
     f"INSERT INTO devices VALUES ('acme', 'd2', 'v1', 'v2', '{json.dumps(DOCUMENT)}', 1, NULL, false, false)",
@@ -174,3 +189,10 @@ def _expect_old_rows(database: Database) -> None:
         ("via", "gw", "d2"),
     }
     assert [tuple(row) for row in runs] == [("acme", "", 2)]
+    for wanted in (Filter(("ext", "straße"), "Ö\\"), Filter(("ext", "b\\s"), 1)):
+        search = Search((wanted,))
+        with database.reading() as connection:
+            assert [row.device_id for row in find_page(connection, TenantId("acme"), search).page] == ["d2"]
+    with database.reading() as connection:
+        search = Search((Filter(("ext", "straße"), "x"),))
+        assert [each.id for each in search_tenants(connection, search, None).page] == ["acme"]

@@ -46,6 +46,22 @@ def test_another_users_onboarding_does_not_exist(ann: User, bob: User, zoe: User
     assert ann.register(opened, device.answer(opened)).status_code == 201
 
 
+@pytest.mark.parametrize("text", ["%00", "any", "a%00b", "%F0%9F%90%A7", "0" * 5000, "{%s}" % ("0" * 36)])
+def test_what_is_no_id_names_no_onboarding(ann: User, device: FactoryDevice, text: str) -> None:
+    body = device.answer(ann.open(device))
+    expect_problem(ann.get(f"/v1/onboardings/{text}"), 404, "onboarding-unknown")
+    expect_problem(ann.get(f"/v1/onboardings/{text}/events"), 404, "onboarding-unknown")
+    expect_problem(ann.post(f"/v1/onboardings/{text}/device", body), 404, "onboarding-unknown")
+
+
+@pytest.mark.parametrize("claim", ["serial", "model", "firmware"])
+def test_a_claim_that_no_database_can_store_is_refused(ann: User, device: FactoryDevice, claim: str) -> None:
+    opened = ann.open(device)
+    problem = expect_problem(ann.register(opened, device.answer(opened, **{claim: "a\0b"})), 400, "body-refused")
+    assert problem["errors"][0]["member"] == claim
+    assert ann.read(opened)["state"] == "open"
+
+
 def test_an_onboarding_goes_from_open_to_assigned_to_connected(api: Api, ann: User, device: FactoryDevice) -> None:
     opened = ann.open(device)
     assert ann.read(opened)["state"] == "open"

@@ -1,8 +1,12 @@
 """Keys at rest, and what never shows."""
 
+import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
@@ -21,6 +25,8 @@ from onboarding_api.storage.signing_keys import SealedSigningKey
 from onboarding_api.storage.tenants import SealedAuthority
 from onboarding_api.web.bodies import GrantBody
 from tests.onboarding_api.actors import PASSWORD, Api, FactoryDevice, User, new_key
+from tests.onboarding_api.managers import Manager
+from tests.onboarding_api.processes import serving
 
 
 def test_no_private_key_can_be_read_in_the_database(api: Api, ann: User, device: FactoryDevice) -> None:
@@ -94,6 +100,54 @@ def test_no_value_shows_its_secret() -> None:
     for value in shown:
         assert "canary" not in repr(value)
         assert "PrivateKey" not in repr(value)
+
+
+async def test_a_statement_that_fails_is_logged_without_what_it_was_to_store(api: Api, root: Manager) -> None:
+    root.create("/v1/devices/acme/d1")
+    path = "/v1/credentials/acme/d1"
+    async with serving(api.folder) as (process, url), httpx.AsyncClient(base_url=url, auth=("root", PASSWORD)) as http:
+        with credentials_cannot_be_stored(api):
+            answer = await http.put(path, json=SECRETS)
+        assert answer.status_code == 500, answer.text
+        logged = process.log.read_text()
+    (failed,) = [line for line in logged.splitlines() if "request.failed" in line]
+    assert json.loads(failed)["route"] == "/v1/credentials/<tenant>/<device>"
+    assert "INSERT INTO credentials" in failed
+    for secret in ("canary", "Y2FuYXJ5", "$2a$10$", "sealed-key", "pwd-hash", "a-type-of-ones-own", path):
+        assert secret not in logged
+        assert secret not in answer.text
+
+
+SECRETS = [
+    {"type": "a-type-of-ones-own", "auth-id": "a", "secrets": [{"token": "canary-token"}]},
+    {"type": "psk", "auth-id": "b", "secrets": [{"key": "Y2FuYXJ5LWtleQ=="}]},
+    {"type": "hashed-password", "auth-id": "c", "secrets": [{"pwd-plain": "canary-plain"}]},
+    {
+        "type": "hashed-password",
+        "auth-id": "d",
+        "secrets": [{"hash-function": "sha-256", "pwd-hash": "Y2FuYXJ5" * 5 + "Y2E=", "salt": "Y2FuYXJ5LXNhbHQ="}],
+    },
+]
+
+
+@contextmanager
+def credentials_cannot_be_stored(api: Api) -> Iterator[None]:
+    """Have each INSERT into them fail as a database in trouble would: not by a rule that the registry knows."""
+    if api.database.is_sqlite:
+        trigger = "CREATE TRIGGER trouble BEFORE INSERT ON credentials BEGIN INSERT INTO gone SELECT 1; END"
+    else:
+        trouble = (
+            "CREATE FUNCTION trouble() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO gone SELECT 1; END $$"
+        )
+        trigger = f"{trouble}; CREATE TRIGGER trouble BEFORE INSERT ON credentials EXECUTE FUNCTION trouble()"
+    with api.database.writing() as connection:
+        connection.exec_driver_sql(trigger)
+    try:
+        yield
+    finally:
+        with api.database.writing() as connection:
+            end = "DROP TRIGGER trouble" + ("" if api.database.is_sqlite else " ON credentials; DROP FUNCTION trouble")
+            connection.exec_driver_sql(end)
 
 
 def test_logs_hold_neither_passwords_nor_tokens_nor_proofs(

@@ -23,6 +23,7 @@ PASSPHRASE = "correct horse battery"
 ODD = b'a"b\nc'
 STATION, PHONE = "wlan5", "wlan6"
 CONTROL = Path("/run/wpa_supplicant")
+POSTRM = Path(__file__).parents[2] / "packaging" / "scripts" / "postrm"
 Key = ec.EllipticCurvePrivateKey
 _ACCESS_POINT = """\
 interface={interface}
@@ -133,6 +134,23 @@ class Lab:
         command: list[str | Path] = ["python3", program, self.backend, CONTROL, STATION]
         return await self.guest.start("station", command, given=json.dumps(steps))
 
+    async def purge(self) -> None:
+        """Do what removing the package for good does to a system."""
+        await self.guest.run("sh", "-s", "purge", given=POSTRM.read_text())
+
+    async def wpa(self, *words: str) -> list[str]:
+        """Ask the station's wpa_supplicant."""
+        return await self.guest.run("wpa_cli", "-p", CONTROL, "-i", STATION, *words)
+
+    async def stored(self) -> str:
+        """Return what the station's wpa_supplicant has on disk."""
+        return "\n".join(await self.guest.run("cat", self.guest.folder / f"{STATION}.conf"))
+
+    async def until_linked(self, to: str = "Not connected") -> None:
+        """Wait until the station is linked to this network, or to none."""
+        linked = f"until iw dev {STATION} link | busybox grep -q '{to}'; do sleep 0.2; done"
+        await self.guest.run("timeout", "60", "sh", "-c", linked)
+
     async def address(self) -> str:
         """Return the station's address in short, as `ip` writes it."""
         return " ".join(await self.guest.run("ip", "-brief", "-4", "address", "show", STATION))
@@ -216,5 +234,5 @@ class Lab:
         await self.guest.run("timeout", "60", "sh", "-c", ready)
 
 
-def join(profile: WifiProfile, identity: dict[str, str] | None = None) -> dict[str, object]:
-    return {"join": msgspec.to_builtins(profile), "identity": identity}
+def join(profile: WifiProfile, identity: dict[str, str] | None = None, *, gently: bool = False) -> dict[str, object]:
+    return {"join": msgspec.to_builtins(profile), "identity": identity, "gently": gently}

@@ -1,6 +1,7 @@
 """The device's half, run in the guest: `python3 station.py wpa|nm CONTROL INTERFACE < STEPS`, a result a line.
 
-It is the agent's own Wi-Fi backend and nothing else. Steps: {"scan": …}, {"join": PROFILE, "identity": …},
+It is the agent's own Wi-Fi backend and nothing else. Steps:
+{"scan": …}, {"join": PROFILE, "identity": …, "gently": …}, {"forget": …},
 {"receive": KEY} for Easy Connect on the air.
 """
 
@@ -35,10 +36,13 @@ async def result(step: dict[str, object], wifi: Wifi, control: WpaControl) -> ob
     match step:
         case {"scan": _}:
             return [[network.ssid.hex(), network.akm] for network in await wifi.scan()]
-        case {"join": profile, "identity": identity}:
+        case {"join": profile, "identity": identity, "gently": bool() as gently}:
             station = None if identity is None else msgspec.convert(identity, StationIdentity)
-            joined = await wifi.join(msgspec.convert(profile, WifiProfile), station)
+            joined = await wifi.join(msgspec.convert(profile, WifiProfile), station, gently=gently)
             return [joined.status.name, joined.channels, joined.reason]
+        case {"forget": _}:
+            await wifi.forget()
+            return None
         case {"receive": str() as der}:
             key = load_der_private_key(bytes.fromhex(der), None)
             assert isinstance(key, ec.EllipticCurvePrivateKey)

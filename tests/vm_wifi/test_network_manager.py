@@ -5,12 +5,13 @@ import pytest
 from device_agent.record import WifiEnterprise, WifiProfile
 from onboarding_protocol.dpp import Akm
 from tests.device_agent.certificates import Authority
-from tests.vm_wifi.lab import ODD, Lab, join, personal
+from tests.vm_wifi.lab import ODD, PASSPHRASE, Lab, join, personal
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 BACKEND = "nm"
 HOME = personal(b"lab-psk")
 OK = ["OK", None, None]
+LEFT_ALONE = ["CONFIGURE_FAILURE", None, "elsewhere"]
 
 
 async def connections(lab: Lab) -> list[str]:
@@ -54,6 +55,33 @@ async def test_a_network_that_fails_says_why_and_the_old_one_is_back(
 ) -> None:
     assert await lab.steps(join(HOME), join(profile), join(HOME)) == [OK, result, OK]
     assert "10.9.0." in await lab.address()
+
+
+@pytest.mark.parametrize("how", ["reset", "purge"])
+async def test_ours_is_forgotten_and_left_and_theirs_is_kept(lab: Lab, how: str) -> None:
+    await lab.guest.run("nmcli", "connection", "add", "type", "wifi", "con-name", "theirs", "ssid", "elsewhere")
+    assert await lab.steps(join(HOME)) == [OK]
+    await (lab.purge() if how == "purge" else lab.steps({"forget": True}))
+    assert await connections(lab) == ["theirs"]
+    stored = await lab.guest.run("ls", "/etc/NetworkManager/system-connections")
+    assert stored == ["theirs.nmconnection"]
+    await lab.until_linked()
+    await lab.guest.run("nmcli", "connection", "delete", "theirs")
+    assert await lab.steps(join(HOME)) == [OK]
+
+
+async def test_an_operators_network_is_back_after_a_failure_and_then_left_alone(lab: Lab) -> None:
+    await lab.steps({"forget": True})
+    secret = ("wifi-sec.key-mgmt", "wpa-psk", "wifi-sec.psk", PASSPHRASE)
+    facts = ("type", "wifi", "con-name", "theirs", "ssid", "lab-psk", *secret)
+    await lab.guest.run("nmcli", "connection", "add", *facts)
+    await lab.guest.run("nmcli", "connection", "up", "theirs")
+    wrong = personal(b"lab-sae", Akm.SAE, "wrong horse battery")
+    refused, later = await lab.steps(join(wrong), join(wrong, gently=True))
+    assert (refused, later) == (["AUTH_FAILURE", "81/6", None], LEFT_ALONE)
+    assert await connections(lab) == ["theirs"]
+    assert "10.9.0." in await lab.address()
+    await lab.guest.run("nmcli", "connection", "delete", "theirs")
 
 
 async def test_a_name_with_a_quote_and_a_line_break_is_a_name(lab: Lab) -> None:

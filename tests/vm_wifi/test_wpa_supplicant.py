@@ -13,6 +13,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 BACKEND = "wpa"
 HOME = personal(b"lab-psk")
 OK = ["OK", None, None]
+LEFT_ALONE = ["CONFIGURE_FAILURE", None, "elsewhere"]
 EVERY_2G = "81/1,2,3,4,5,6,7,8,9,10,11,12,13,82/14,"
 
 
@@ -48,6 +49,48 @@ async def test_a_network_that_fails_says_why_and_the_old_one_is_back(
 ) -> None:
     assert await lab.steps(join(HOME), join(profile), join(HOME)) == [OK, result, OK]
     assert "10.9.0." in await lab.address()
+
+
+@pytest.mark.parametrize("how", ["reset", "purge"])
+async def test_ours_is_forgotten_and_left_and_theirs_is_kept(lab: Lab, how: str) -> None:
+    (number,) = await lab.wpa("add_network")
+    await lab.wpa("set_network", number, "ssid", '"elsewhere"')
+    await lab.wpa("set_network", number, "key_mgmt", "NONE")
+    await lab.wpa("enable_network", number)
+    assert await lab.steps(join(HOME)) == [OK]
+    assert "device-agent-" in await lab.stored()
+    await (lab.purge() if how == "purge" else lab.steps({"forget": True}))
+    _, *left = await lab.wpa("list_networks")
+    assert [line.split("\t")[1] for line in left] == ["elsewhere"]
+    stored = await lab.stored()
+    assert "elsewhere" in stored
+    assert "device-agent-" not in stored
+    assert "lab-psk" not in stored
+    assert (await lab.wpa("get", "update_config")) == ["1"]
+    await lab.until_linked()
+    await lab.wpa("remove_network", number)
+    assert await lab.steps(join(HOME)) == [OK]
+
+
+async def test_an_operators_network_is_back_after_a_failure_and_a_kill_and_then_left_alone(lab: Lab) -> None:
+    await lab.steps({"forget": True})
+    (number,) = await lab.wpa("add_network")
+    for name, value in (("ssid", '"lab-psk"'), ("psk", f'"{PASSPHRASE}"')):
+        await lab.wpa("set_network", number, name, value)
+    await lab.wpa("select_network", number)
+    await lab.until_linked("lab-psk")
+    wrong = personal(b"lab-sae", Akm.SAE, "wrong horse battery")
+    refused, later = await lab.steps(join(wrong), join(wrong, gently=True))
+    assert (refused, later) == (["AUTH_FAILURE", "81/6", None], LEFT_ALONE)
+    agent = await lab.station(join(personal(b"lab-sae", Akm.SAE)))
+    await lab.until_linked("lab-sae")  # which gives no address
+    agent.kill()
+    await agent.finish()
+    assert await lab.steps(join(wrong)) == [refused]
+    await lab.until_linked("lab-psk")
+    _, *left = await lab.wpa("list_networks")
+    assert left == [f"{number}\tlab-psk\tany\t[CURRENT]"]
+    await lab.wpa("remove_network", number)
 
 
 async def test_a_network_out_of_reach_is_absent(lab: Lab) -> None:

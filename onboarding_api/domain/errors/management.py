@@ -10,6 +10,15 @@ class IdentifierRefusedError(RegistryError):
 
     remedy = "Choose another name."
 
+    def __init__(self, sentence: str, parameter: str | None = None) -> None:
+        super().__init__(sentence)
+        self.parameter = parameter
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """The part of the path that it is, if it is one."""
+        return {} if self.parameter is None else {"errors": [{"member": self.parameter, "reason": str(self)}]}
+
 
 class TenantExistsError(RegistryError):
     """This tenant id is taken."""
@@ -90,6 +99,17 @@ class LimitReachedError(RegistryError):
     """The tenant's registration limits allow no more devices or credentials."""
 
     remedy = "Have an administrator remove some first, or the operator raise the tenant's registration-limits."
+
+
+class PreconditionRefusedError(RegistryError):
+    """If-Match is there but says nothing that could be read; taken for absent, it would protect nothing."""
+
+    remedy = "Send the resource's ETag in If-Match, or leave the header out to change it in whatever version it is."
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """The header."""
+        return {"errors": [{"member": "If-Match", "reason": str(self)}]}
 
 
 class VersionMismatchError(RegistryError):

@@ -1,5 +1,7 @@
 """What keeps the service itself from working: keys, addresses, brokers, databases."""
 
+from typing import ClassVar
+
 from onboarding_api.domain.errors.refusal import RegistryError
 
 
@@ -9,10 +11,19 @@ class KeyFileRefusedError(RegistryError):
     remedy = "Give --key-file (ONBOARDING_KEY_FILE) a file of mode 0600; onboarding-api db upgrade creates one."
 
 
+class KeyFileLostError(KeyFileRefusedError):
+    """There is no key file, and the database has keys that open with none but theirs."""
+
+    remedy = "Give --key-file (ONBOARDING_KEY_FILE) the file that this database was created with; it is in your backup."
+
+
 class SealBrokenError(RegistryError):
     """A stored private key does not open: it was sealed under another key-encryption key, or altered."""
 
-    remedy = "Start with the key file that this database was created with."
+    remedy = (
+        "Give --key-file (ONBOARDING_KEY_FILE) the file that this database was created with."
+        " If only keys of access tokens do not open with it, run: onboarding-api signing-key rotate"
+    )
 
 
 class AddressRefusedError(RegistryError):
@@ -40,6 +51,14 @@ class DatabaseUnreachableError(DatabaseUnusableError):
     """The database server does not answer, or has just ended our connection."""
 
     remedy = "Try again shortly; if it stays, check that the server runs and that --database names it."
+    retry_after_s: ClassVar[int] = 5
+
+
+class DatabaseBusyError(RegistryError):
+    """Others keep the database busy for longer than anybody should wait, or what was asked takes longer."""
+
+    remedy = "Wait as long as Retry-After says and send the same request again; a search, with fewer or other filters."
+    retry_after_s: ClassVar[int] = 5
 
 
 class SchemaOutdatedError(RegistryError):

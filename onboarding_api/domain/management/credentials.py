@@ -13,12 +13,20 @@ import msgspec
 
 from onboarding_api.domain.errors import DocumentRefusedError, NameRefusedError
 from onboarding_api.domain.hono import X509_CERT, Document
-from onboarding_api.domain.management.documents import Closed, NonEmpty, read_shape, require_object, write_shape
+from onboarding_api.domain.management.certificates import issuer_name, read_certificate, subject_name, validity
+from onboarding_api.domain.management.documents import (
+    Closed,
+    NonEmpty,
+    read_shape,
+    require_distinct,
+    require_object,
+    require_storable,
+    write_shape,
+)
 from onboarding_api.domain.management.identifiers import ID_MAX
-from onboarding_api.domain.management.names import normal_name, read_name
+from onboarding_api.domain.management.names import normal_name
 from onboarding_api.domain.management.secrets import HASHED_PASSWORD, PLAIN_PASSWORDS_MAX, PSK, RPK, read_secret
 from onboarding_api.domain.management.templates import apply_template
-from onboarding_api.domain.management.trust_anchors import certificate_name, read_certificate, validity
 
 _TYPE = re.compile(r"[a-z0-9-]{1,64}")
 _PASSWORD_AUTH_ID = re.compile(r"[a-zA-Z0-9_=.-]+")
@@ -95,12 +103,17 @@ def read_credentials(value: object, anchors: Sequence[Document]) -> list[Credent
     if not isinstance(value, list):
         raise DocumentRefusedError("", "Expected `array`")
     credentials = [_read_credential(f"[{index}]", each, anchors) for index, each in enumerate(value)]
-    if len({(each.type, each.auth_id) for each in credentials}) != len(credentials):
-        raise DocumentRefusedError("", "holds two credentials of one type and auth-id")
-    passwords = [each for each in credentials if each.type == HASHED_PASSWORD]
-    if sum("pwd-plain" in secret for each in passwords for secret in each.secrets) > PLAIN_PASSWORDS_MAX:
-        reason = f"holds more than {PLAIN_PASSWORDS_MAX} plain passwords; send the others hashed"
-        raise DocumentRefusedError("", reason)
+    names = [(each.type, each.auth_id) for each in credentials]
+    require_distinct(names, "[{}].auth-id".format, "another credential of this type has this auth-id")
+    plain = [
+        f"[{index}].secrets[{number}].pwd-plain"
+        for index, each in enumerate(credentials)
+        for number, secret in enumerate(each.secrets)
+        if each.type == HASHED_PASSWORD and "pwd-plain" in secret
+    ]
+    if len(plain) > PLAIN_PASSWORDS_MAX:
+        reason = f"more than {PLAIN_PASSWORDS_MAX} plain passwords in one request; send the others hashed"
+        raise DocumentRefusedError(plain[PLAIN_PASSWORDS_MAX], reason)
     return credentials
 
 
@@ -111,13 +124,14 @@ def _read_credential(where: str, value: object, anchors: Sequence[Document]) -> 
         raise DocumentRefusedError(f"{where}.type", "must be given: 1 to 64 of the characters a-z 0-9 -")
     if kind == X509_CERT and given.get("cert") is not None:
         return _from_certificate(where, given, anchors)
+    if kind == X509_CERT:
+        given = {name: each for name, each in given.items() if name != "cert"}
     shape = read_shape(given, _Standard, where) if kind in _STANDARD else read_shape(given, _Open, where)
     if kind == X509_CERT and len(shape.secrets) != 1:
         raise DocumentRefusedError(f"{where}.secrets", "must hold exactly one")
     secrets = [read_secret(kind, f"{where}.secrets[{index}]", each) for index, each in enumerate(shape.secrets)]
-    ids = [secret["id"] for secret in secrets if "id" in secret]
-    if len(set(ids)) != len(ids):
-        raise DocumentRefusedError(f"{where}.secrets", "holds two secrets of one id")
+    ids = [secret.get("id", index) for index, secret in enumerate(secrets)]
+    require_distinct(ids, lambda index: f"{where}.secrets[{index}].id", "the id of another secret")
     body = write_shape(shape) if kind in _STANDARD else {name: each for name, each in given.items() if each is not None}
     return _credential(where, kind, _normal_auth_id(where, kind, shape.auth_id), body, secrets)
 
@@ -125,6 +139,7 @@ def _read_credential(where: str, value: object, anchors: Sequence[Document]) -> 
 def _credential(where: str, kind: str, auth_id: str, body: Document, secrets: list[Document]) -> Credential:
     if len(auth_id) > ID_MAX:
         raise DocumentRefusedError(f"{where}.auth-id", f"longer than {ID_MAX} characters")
+    require_storable(auth_id, f"{where}.auth-id")
     rest = {name: each for name, each in body.items() if name not in ("type", "auth-id", "cert")}
     return Credential(kind, auth_id, rest | {"secrets": secrets})
 
@@ -143,11 +158,9 @@ def _normal_auth_id(where: str, kind: str, auth_id: str) -> str:
 def _from_certificate(where: str, given: Document, anchors: Sequence[Document]) -> Credential:
     shape = read_shape(given, _Certified, where)
     certificate = read_certificate(f"{where}.cert", shape.cert)
-    subject = certificate_name(f"{where}.cert", certificate)
-    issuer = str(read_name(certificate.issuer.public_bytes()))
+    subject = subject_name(f"{where}.cert", certificate)
+    issuer = str(issuer_name(f"{where}.cert", certificate))
     templates = (anchor.get("auth-id-template") for anchor in anchors if anchor["subject-dn"] == issuer)
     template = next((each for each in templates if isinstance(each, str)), None)
     auth_id = str(subject) if template is None else apply_template(f"{where}.cert", template, subject)
-    if not auth_id:
-        raise DocumentRefusedError(f"{where}.cert", "the certificate has no subject")
     return _credential(where, shape.type, auth_id, write_shape(shape), [validity(certificate)])

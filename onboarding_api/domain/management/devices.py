@@ -1,7 +1,7 @@
 """The device document (Hono's `Device`), and its read-only `status`."""
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Annotated, cast
 
 import msgspec
 
@@ -9,6 +9,10 @@ from onboarding_api.domain.errors import DocumentRefusedError
 from onboarding_api.domain.hono import Document, iso
 from onboarding_api.domain.identifiers import DeviceId, Timestamp, Version
 from onboarding_api.domain.management.documents import Closed, read_shape, require_object, write_shape
+from onboarding_api.domain.management.identifiers import ID_MAX
+
+_Listed = Annotated[str, msgspec.Meta(max_length=ID_MAX)]
+"""Ids and names of groups; `via` is looked up by index, and PostgreSQL's hold no text of any length."""
 
 
 class _CommandEndpoint(Closed, frozen=True):
@@ -21,10 +25,10 @@ class _Device(Closed, frozen=True):
     enabled: bool | None = None
     defaults: Document | None = None
     ext: Document | None = None
-    via: list[str] | str | None = None
-    via_groups: list[str] | str | None = msgspec.field(default=None, name="viaGroups")
-    member_of: list[str] | str | None = msgspec.field(default=None, name="memberOf")
-    authorities: list[str] | None = None
+    via: list[_Listed] | _Listed | None = None
+    via_groups: list[_Listed] | _Listed | None = msgspec.field(default=None, name="viaGroups")
+    member_of: list[_Listed] | _Listed | None = msgspec.field(default=None, name="memberOf")
+    authorities: list[_Listed] | None = None
     downstream_message_mapper: str | None = None
     upstream_message_mapper: str | None = None
     command_endpoint: _CommandEndpoint | None = None

@@ -1,14 +1,15 @@
 """Reading Hono's JSON documents: shapes, base64, moments, and the bounds that hold for every one of them.
 
 The rules kept here: a refusal names the member (people miss that in Hono, issue 3480); null is the same as absent;
-no text holds NUL and nothing nests deeply, because not every database could store and search it.
+no text holds NUL, nothing nests deeply and no number is beyond 64 bits, because not every database could store and
+search it.
 """
 
 import base64
 import binascii
 import datetime
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -18,10 +19,14 @@ from onboarding_api.domain.hono import Document, iso
 from onboarding_api.domain.identifiers import Timestamp
 
 DEPTH_MAX = 24
+NUMBER_MAX = 2**63 - 1
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)")
 _FRACTION = re.compile(r"\.\d+")
-Limit = Annotated[int, msgspec.Meta(ge=-1, le=2**63 - 1)]
-Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+_NAMED = re.compile(r"Object (?:contains unknown|missing required) field `(.*)`", re.DOTALL)
+_SOME_MEMBER = "[...]"
+"""How msgspec writes the place of a value whose name is free."""
+Limit = Annotated[int, msgspec.Meta(ge=-1, le=NUMBER_MAX)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=NUMBER_MAX)]
 NonEmpty = Annotated[str, msgspec.Meta(min_length=1)]
 Shape = TypeVar("Shape")
 NewId = Callable[[], str]
@@ -37,10 +42,42 @@ def read_shape(value: object, shape: type[Shape], where: str = "") -> Shape:
     try:
         return msgspec.convert(value, shape)
     except msgspec.ValidationError as error:
-        reason, _, path = str(error).partition(" - at `$")
-        quoted = re.search(r"field `([^`]*)`", reason)
-        below = path.strip("`.") or (quoted.group(1) if quoted else "")
-        raise DocumentRefusedError(".".join(filter(None, (where, below))), reason) from error
+        reason, member = _explain(error)
+        steps, free, _ = member.partition(_SOME_MEMBER)
+        if free and isinstance(value, Mapping):
+            member = f"{steps}.{_refused_name(value, steps.split('.'), shape)}"
+        raise DocumentRefusedError(_below(where, member), reason) from error
+
+
+def _explain(error: msgspec.ValidationError) -> tuple[str, str]:
+    """Return what is wrong, and the member it is wrong with."""
+    text = str(error)
+    reason, at, path = text.rpartition(" - at `$") if text.endswith("`") and " - at `$" in text else (text, "", "")
+    named = _NAMED.fullmatch(reason)
+    member = path.removesuffix("`").removeprefix(".") if at else ""
+    return reason, _below(member, named.group(1)) if named else member
+
+
+def _below(where: str, member: str) -> str:
+    return where + member if member.startswith("[") else ".".join(filter(None, (where, member)))
+
+
+def _refused_name(value: Mapping[str, object], steps: list[str], shape: type[Shape]) -> str:
+    """Return the first name below these members whose value is refused."""
+    for name, alone in _each_alone(value, steps):
+        try:
+            msgspec.convert(alone, shape)
+        except msgspec.ValidationError:
+            return name
+    return ""
+
+
+def _each_alone(value: object, steps: list[str]) -> Iterator[tuple[str, object]]:
+    """Yield the names below these members, and the document with no other name there."""
+    if isinstance(value, Mapping) and not steps:
+        yield from ((name, {name: each}) for name, each in value.items())
+    elif isinstance(value, Mapping):
+        yield from ((name, {**value, steps[0]: alone}) for name, alone in _each_alone(value[steps[0]], steps[1:]))
 
 
 def write_shape(shape: msgspec.Struct) -> Document:
@@ -54,6 +91,7 @@ def require_object(value: object, where: str = "") -> Document:
     if not isinstance(value, dict):
         raise DocumentRefusedError(where, "Expected `object`")
     require_storable(value, where)
+    _require_bounded(value, where)
     return value
 
 
@@ -70,6 +108,27 @@ def require_storable(value: object, where: str = "", depth: int = DEPTH_MAX) -> 
     elif isinstance(value, list):
         for index, each in enumerate(value):
             require_storable(each, f"{where}[{index}]", depth - 1)
+
+
+def _require_bounded(value: object, where: str) -> None:
+    """Refuse numbers that not every database could store, search and show again as they were."""
+    if isinstance(value, int | float) and not -NUMBER_MAX <= value <= NUMBER_MAX:
+        raise DocumentRefusedError(where, f"not a number from -{NUMBER_MAX} to {NUMBER_MAX}")
+    if isinstance(value, dict):
+        for name, each in value.items():
+            _require_bounded(each, f"{where}.{name}" if where else name)
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            _require_bounded(each, f"{where}[{index}]")
+
+
+def require_distinct(values: Sequence[object], where: Callable[[int], str], reason: str) -> None:
+    """Refuse a value that came before, at the place where it comes again."""
+    seen: set[object] = set()
+    for index, value in enumerate(values):
+        if value in seen:
+            raise DocumentRefusedError(where(index), reason)
+        seen.add(value)
 
 
 def read_base64(where: str, text: str) -> bytes:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from onboarding_api.domain.errors import NameRefusedError
+from onboarding_api.domain.management.der import OBJECT_IDENTIFIER, SEQUENCE, Value, decode, encode
 
 _KEYWORDS = {
     "2.5.4.3": "CN",
@@ -41,17 +42,16 @@ _OIDS = {keyword: oid for oid, keyword in _KEYWORDS.items()} | _READ_ALSO
 _OID = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
 _PRINTABLE = re.compile(r"[A-Za-z0-9 '()+,./:=?-]*")
 _UTF8, _PRINTABLE_TAG, _IA5 = 0x0C, 0x13, 0x16
-_ENCODINGS = {
-    _UTF8: "utf-8",
-    _PRINTABLE_TAG: "ascii",
-    0x14: "latin-1",
-    _IA5: "ascii",
-    0x1E: "utf-16-be",
-    0x1C: "utf-32-be",
-}
+_TEXTS = (_UTF8, _PRINTABLE_TAG, 0x14, _IA5, 0x1B, 0x1E)
+"""What Java takes for text, whose octets it reads as UTF-8: T61String, GeneralString and BMPString besides."""
 _SPECIAL = ',=+<>#;"\\'
 _UNESCAPED_NEVER = '<>"'
-_SEQUENCE, _SET, _OBJECT_IDENTIFIER = 0x30, 0x31, 0x06
+_BLANKS, _EDGES = " \n", " \r"
+"""What is trimmed when a name is read, and what is escaped at the edges when one is written."""
+_ESCAPED = ',=\n+<>#;\\"'
+"""What a backslash may stand before; outside quotation marks a blank besides."""
+_OCTET = re.compile(r"\\[0-9A-Fa-f]{2}")
+_CLOSED = re.compile(r'"((?:[^"\\]|\\.)*)"[ \n]*', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +64,22 @@ class Attribute:
 
     @property
     def text(self) -> str | None:
-        """The value as text, if it is a string."""
-        encoding = _ENCODINGS.get(self.tag)
+        """The value as Java reads it, if it is a text."""
         try:
-            return None if encoding is None else self.octets.decode(encoding)
+            return self.octets.decode() if self.tag in _TEXTS else None
         except UnicodeDecodeError:
             return None
+
+    def reads_as(self, other: "Attribute") -> bool:
+        """Tell whether both say the same, though as a text they may be of different kinds."""
+        if self.oid != other.oid:
+            return False
+        return self.text == other.text if self.text is not None else self == other
 
     def __str__(self) -> str:
         keyword, text = _KEYWORDS.get(self.oid), self.text
         if keyword is None or text is None:
-            return f"{keyword or self.oid}=#{_encode(self.tag, self.octets).hex()}"
+            return f"{keyword or self.oid}=#{encode(self.tag, self.octets).hex()}"
         return f"{keyword}={_escape(text)}"
 
 
@@ -86,6 +91,14 @@ class DistinguishedName:
 
     def __str__(self) -> str:
         return ",".join("+".join(str(attribute) for attribute in rdn) for rdn in self.rdns)
+
+    def reads_as(self, other: "DistinguishedName") -> bool:
+        """Tell whether both say the same, but for the tags that a text does not tell."""
+        return [len(rdn) for rdn in self.rdns] == [len(rdn) for rdn in other.rdns] and all(
+            mine.reads_as(theirs)
+            for rdn, others in zip(self.rdns, other.rdns, strict=True)
+            for mine, theirs in zip(rdn, others, strict=True)
+        )
 
     def find(self, keyword: str) -> str | None:
         """Return the least specific value of this type; of an RDN with several values only the first one is seen."""
@@ -107,20 +120,32 @@ def normal_name(text: str) -> str:
 def read_name(der: bytes) -> DistinguishedName:
     """Read a DER Name (RFC 5280 section 4.1.2.4)."""
     try:
-        ((tag, sequence),) = _decode(der)
-        if tag != _SEQUENCE:
+        (sequence,) = decode(der)
+        if sequence.tag != SEQUENCE:
             raise NameRefusedError("not a DER name")
-        rdns = [tuple(_read_attribute(each) for _, each in _decode(rdn)) for _, rdn in _decode(sequence)]
+        rdns = [
+            tuple(_read_attribute(each.content) for each in decode(rdn.content)) for rdn in decode(sequence.content)
+        ]
     except (ValueError, IndexError) as error:
         raise NameRefusedError("not a DER name") from error
     return DistinguishedName(tuple(reversed(rdns)))
 
 
 def _read_attribute(octets: bytes) -> Attribute:
-    (tag, oid), (value_tag, value) = _decode(octets)
-    if tag != _OBJECT_IDENTIFIER:
+    oid, value = decode(octets)
+    if oid.tag != OBJECT_IDENTIFIER:
         raise NameRefusedError("not a DER name")
-    return Attribute(_read_oid(oid), value_tag, value)
+    return _attribute(_read_oid(oid.content), value)
+
+
+def _attribute(oid: str, value: Value) -> Attribute:
+    """Return an attribute, but none whose form would stand for others, too: Java writes what is not UTF-8 as U+FFFD."""
+    attribute = Attribute(oid, value.tag, value.content)
+    if oid in _KEYWORDS and value.tag in _TEXTS and attribute.text is None:
+        raise NameRefusedError(
+            f"not a distinguished name that Hono can write: the octets of {_KEYWORDS[oid]} are not UTF-8"
+        )
+    return attribute
 
 
 def _read_oid(octets: bytes) -> str:
@@ -132,28 +157,6 @@ def _read_oid(octets: bytes) -> str:
             arc = 0
     first = min(arcs[0] // 40, 2)
     return ".".join(str(each) for each in (first, arcs[0] - 40 * first, *arcs[1:]))
-
-
-def _decode(octets: bytes) -> Iterator[tuple[int, bytes]]:
-    position = 0
-    while position < len(octets):
-        tag, length, position = octets[position], octets[position + 1], position + 2
-        if length >= 0x80:
-            following = length & 0x7F
-            length = int.from_bytes(octets[position : position + following], "big")
-            position += following
-        if position + length > len(octets):
-            raise ValueError("truncated")
-        yield tag, octets[position : position + length]
-        position += length
-
-
-def _encode(tag: int, octets: bytes) -> bytes:
-    if len(octets) < 0x80:
-        return bytes([tag, len(octets)]) + octets
-    size = len(octets)
-    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return bytes([tag, 0x80 | len(length)]) + length + octets
 
 
 def _split(text: str, separators: str) -> Iterator[str]:
@@ -176,53 +179,57 @@ def _split(text: str, separators: str) -> Iterator[str]:
 
 def _parse_attribute(text: str) -> Attribute:
     written, equals, value = text.partition("=")
-    keyword = written.strip().upper()
+    keyword = written.strip(_BLANKS).upper()
     oid = _OIDS.get(keyword) or keyword.removeprefix("OID.")
     if not equals or not _OID.fullmatch(oid):
         raise NameRefusedError(f"not a distinguished name: {text.strip() or 'nothing'} is no attribute")
-    if value.strip(" ").startswith("#"):
-        return _parse_hexadecimal(oid, value.strip(" ")[1:])
-    plain = _unescape(value)
-    if oid in (_EMAIL, _DC) and plain.isascii():
+    if value.strip(_BLANKS).startswith("#"):
+        return _parse_hexadecimal(oid, value.strip(_BLANKS)[1:])
+    escaped, allowed = _strip(value)
+    plain = _resolve(escaped, allowed)
+    if oid in (_EMAIL, _DC) and plain and plain.isascii():
         return Attribute(oid, _IA5, plain.encode())
-    return Attribute(oid, _PRINTABLE_TAG if _PRINTABLE.fullmatch(plain) else _UTF8, plain.encode())
+    printable = _PRINTABLE.fullmatch(plain) and not _OCTET.search(escaped)
+    return Attribute(oid, _PRINTABLE_TAG if printable else _UTF8, plain.encode())
 
 
 def _parse_hexadecimal(oid: str, digits: str) -> Attribute:
     try:
-        ((tag, octets),) = _decode(bytes.fromhex(digits))
+        (value,) = decode(bytes.fromhex(digits))
     except (ValueError, IndexError) as error:
         raise NameRefusedError("not a distinguished name: # is not followed by a DER value") from error
-    return Attribute(oid, tag, octets)
+    return _attribute(oid, value)
 
 
-def _unescape(written: str) -> str:
-    """Return the value that was written: outer blanks and quotation marks gone, escapes resolved."""
-    value = written.lstrip(" ")
+def _strip(written: str) -> tuple[str, str]:
+    """Return the value without outer blanks and quotation marks, and which characters may be escaped in it."""
+    value = written.lstrip(_BLANKS)
     if value.startswith('"'):
-        inner, _, rest = value[1:].rpartition('"')
-        if rest.strip(" "):
+        closed = _CLOSED.fullmatch(value)
+        if not closed:
             raise NameRefusedError("not a distinguished name: text follows a closing quotation mark")
-        return _resolve(inner.strip(" "))
-    bare = value.rstrip(" ")
+        return closed.group(1).strip(), _ESCAPED
+    bare = value.rstrip(_BLANKS)
     if re.search(r"(?<!\\)(\\\\)*\\$", bare):
         bare += " "  # the last blank was escaped
     if any(character in _UNESCAPED_NEVER for character in re.sub(r"\\.", "", bare)):
         raise NameRefusedError('not a distinguished name: one of < > " is not escaped')
-    return _resolve(bare)
+    return bare, _ESCAPED + " "
 
 
-def _resolve(escaped: str) -> str:
+def _resolve(escaped: str, allowed: str) -> str:
     octets, position = b"", 0
     while position < len(escaped):
         character = escaped[position]
-        if character == "\\" and re.match(r"[0-9A-Fa-f]{2}", escaped[position + 1 :]):
+        if _OCTET.match(escaped, position):
             octets += bytes.fromhex(escaped[position + 1 : position + 3])
             position += 3
             continue
         if character == "\\":
             position += 1
             character = escaped[position]
+            if character not in allowed:
+                raise NameRefusedError(f"not a distinguished name: \\ stands before {character}, which needs none")
         octets += character.encode()
         position += 1
     try:
@@ -232,7 +239,7 @@ def _resolve(escaped: str) -> str:
 
 
 def _escape(text: str) -> str:
-    lead, trail = len(text) - len(text.lstrip(" ")), len(text.rstrip(" "))
+    lead, trail = len(text) - len(text.lstrip(_EDGES)), len(text.rstrip(_EDGES))
     return "".join(
-        f"\\{c}" if c in _SPECIAL or (c == " " and not lead <= i < trail) else c for i, c in enumerate(text)
+        f"\\{c}" if c in _SPECIAL or (c in _EDGES and not lead <= i < trail) else c for i, c in enumerate(text)
     ).replace("\0", "\\00")

@@ -26,27 +26,39 @@ def adopt_credentials(stored: Sequence[Credential], requested: Sequence[Credenti
         before = [known.get((each.type, each.auth_id, secret.get("id"))) for secret in each.secrets]
         pairs = zip(each.secrets, before, strict=True)
         adopted.append(each.with_secrets([_keep(each.type, secret, old) if old else secret for secret, old in pairs]))
-    return [_complete(each, new_id) for each in adopted]
+    return _completed(adopted, new_id)
 
 
 def merge_credentials(stored: Sequence[Credential], requested: Sequence[Credential], new_id: NewId) -> list[Credential]:
     """Return the set that `requested` makes of `stored`."""
     if any("id" in secret for credential in requested for secret in credential.secrets):
         if not stored:
-            raise DocumentRefusedError("", "names a secret by its id, but the device has no credentials")
+            raise DocumentRefusedError(_first_id(requested), "the device has no credentials whose secret this could be")
         by_name = {(each.type, each.auth_id): each for each in stored}
-        requested = [_inherit(each, by_name.get((each.type, each.auth_id))) for each in requested]
-    return [_complete(each, new_id) for each in requested]
+        requested = [
+            _inherit(f"[{index}]", each, by_name.get((each.type, each.auth_id))) for index, each in enumerate(requested)
+        ]
+    return _completed(requested, new_id)
 
 
-def _inherit(requested: Credential, stored: Credential | None) -> Credential:
+def _first_id(requested: Sequence[Credential]) -> str:
+    return next(
+        f"[{index}].secrets[{number}].id"
+        for index, each in enumerate(requested)
+        for number, secret in enumerate(each.secrets)
+        if "id" in secret
+    )
+
+
+def _inherit(where: str, requested: Credential, stored: Credential | None) -> Credential:
     if stored is None:
         return requested
     known = {secret["id"]: secret for secret in stored.secrets}
     secrets = []
-    for secret in requested.secrets:
+    for number, secret in enumerate(requested.secrets):
         if "id" in secret and secret["id"] not in known:
-            raise DocumentRefusedError("secrets.id", f"{requested.auth_id} has no secret of this id")
+            reason = f"{requested.auth_id} has no secret of this id"
+            raise DocumentRefusedError(f"{where}.secrets[{number}].id", reason)
         secrets.append(_keep(requested.type, secret, known[secret["id"]]) if "id" in secret else secret)
     return requested.with_secrets(secrets)
 
@@ -63,9 +75,14 @@ def _keep(kind: str, secret: Document, stored: Document) -> Document:
     return secret if any(name in secret for name in essential) else kept | secret
 
 
-def _complete(credential: Credential, new_id: NewId) -> Credential:
-    for secret in credential.secrets:
+def _completed(credentials: Sequence[Credential], new_id: NewId) -> list[Credential]:
+    return [_complete(f"[{index}]", each, new_id) for index, each in enumerate(credentials)]
+
+
+def _complete(where: str, credential: Credential, new_id: NewId) -> Credential:
+    for number, secret in enumerate(credential.secrets):
         essential = _ESSENTIAL.get(credential.type)
         if essential and not any(name in secret for name in essential):
-            raise DocumentRefusedError(f"secrets.{essential[0]}", f"a secret of {credential.auth_id} holds nothing")
+            member = f"{where}.secrets[{number}].{essential[0]}"
+            raise DocumentRefusedError(member, f"a secret of {credential.auth_id} holds nothing")
     return credential.with_secrets([{"id": new_id()} | secret for secret in credential.secrets])

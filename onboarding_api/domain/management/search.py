@@ -1,12 +1,20 @@
-"""What a search asks for: filters, order, and one page (facts: Hono pages by page index, not by offset)."""
+"""What a search asks for: filters, order, and one page (facts: Hono pages by page index, not by offset).
 
-from collections.abc import Sequence
+The rule kept here: whatever fits into a request is little work to plan. A database takes longer for each filter than
+for the one before, and knows bounds of its own, beyond which it only fails.
+"""
+
+import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from onboarding_api.domain.errors import DocumentRefusedError
+from onboarding_api.domain.management.documents import DEPTH_MAX, require_storable
 
 PAGE_SIZE, PAGE_SIZE_MAX = 30, 200
+FILTERS_MAX, ORDERS_MAX = 16, 8
+VALUE_MAX, POINTER_MAX = 1024, 512
 Pointer = tuple[str, ...]
 Item = TypeVar("Item")
 
@@ -61,8 +69,39 @@ class Found(Generic[Item]):
     page: Sequence[Item]
 
 
-def read_pointer(text: str) -> Pointer:
+def distinct_filters(given: Iterable[Filter], where: str) -> tuple[Filter, ...]:
+    """Return each filter once; refuse too many."""
+    distinct = tuple({(each.pointer, type(each.value), each.value): each for each in given}.values())
+    if len(distinct) > FILTERS_MAX:
+        raise DocumentRefusedError(where, f"more than {FILTERS_MAX} filters")
+    return distinct
+
+
+def distinct_orders(given: Iterable[Order], where: str) -> tuple[Order, ...]:
+    """Return the first order by each member, since a second one has nothing left to decide; refuse too many."""
+    first: dict[Pointer, Order] = {}
+    for each in given:
+        first.setdefault(each.pointer, each)
+    if len(first) > ORDERS_MAX:
+        raise DocumentRefusedError(where, f"more than {ORDERS_MAX} orders")
+    return tuple(first.values())
+
+
+def read_filter(field: str, value: bool | int | float | str, where: str) -> Filter:
+    """Read what a member must equal."""
+    require_storable(value, f"{where}.value")
+    if isinstance(value, str) and len(value) > VALUE_MAX:
+        raise DocumentRefusedError(f"{where}.value", f"longer than {VALUE_MAX} characters")
+    if not isinstance(value, str) and abs(value) > sys.float_info.max:
+        raise DocumentRefusedError(f"{where}.value", "greater than any number that can be stored")
+    return Filter(read_pointer(field, f"{where}.field"), value)
+
+
+def read_pointer(text: str, where: str) -> Pointer:
     """Read a JSON pointer (RFC 6901) that names a member."""
     if not text.startswith("/") or text == "/" or '"' in text or "\0" in text:
-        raise DocumentRefusedError("field", "not a JSON pointer such as /ext/brand")
-    return tuple(segment.replace("~1", "/").replace("~0", "~") for segment in text[1:].split("/"))
+        raise DocumentRefusedError(where, "not a JSON pointer such as /ext/brand")
+    pointer = tuple(segment.replace("~1", "/").replace("~0", "~") for segment in text[1:].split("/"))
+    if len(text) > POINTER_MAX or len(pointer) > DEPTH_MAX:
+        raise DocumentRefusedError(where, f"longer than {POINTER_MAX} characters or deeper than {DEPTH_MAX} levels")
+    return pointer

@@ -9,6 +9,13 @@ from collections.abc import Callable
 
 from onboarding_api.domain.errors import DocumentRefusedError
 from onboarding_api.domain.hono import X509_CERT, Document
+from onboarding_api.domain.management.certificates import (
+    certificate_key,
+    read_algorithm,
+    read_certificate,
+    read_key,
+    validity,
+)
 from onboarding_api.domain.management.documents import (
     Closed,
     NonEmpty,
@@ -18,7 +25,6 @@ from onboarding_api.domain.management.documents import (
     write_base64,
     write_shape,
 )
-from onboarding_api.domain.management.trust_anchors import certificate_key, read_certificate, read_key, validity
 
 HASHED_PASSWORD, PSK, RPK = "hashed-password", "psk", "rpk"
 BCRYPT, BCRYPT_COST_MAX = "bcrypt", 10
@@ -27,7 +33,8 @@ PASSWORD_OCTETS_MAX = 72
 PLAIN_PASSWORDS_MAX = 16
 """In one request: each takes bcrypt a twentieth of a second, and a body has room for hundreds."""
 _BCRYPT = re.compile(r"\$2a\$(\d\d)\$[./A-Za-z0-9]{53}")
-_DIGESTS = ("sha-256", "sha-512")
+_DIGESTS = {"sha-256": 32, "sha-512": 64}
+"""How many octets each has."""
 
 
 class _Secret(Closed, frozen=True):
@@ -105,8 +112,10 @@ def _read_hash(where: str, pwd_hash: str, function: str, salt: str | None) -> Do
         return hashed
     if function not in _DIGESTS:
         raise DocumentRefusedError(f"{where}.hash-function", "not one of bcrypt, sha-256, sha-512")
-    if not read_base64(f"{where}.pwd-hash", pwd_hash):
-        raise DocumentRefusedError(f"{where}.pwd-hash", "empty")
+    octets = read_base64(f"{where}.pwd-hash", pwd_hash)
+    if len(octets) != _DIGESTS[function]:
+        raise DocumentRefusedError(f"{where}.pwd-hash", f"has not the {_DIGESTS[function]} octets of {function}")
+    hashed["pwd-hash"] = write_base64(octets)
     if salt is not None:
         hashed["salt"] = write_base64(read_base64(f"{where}.salt", salt))
     return hashed
@@ -135,7 +144,8 @@ def _read_raw_public_key(where: str, value: Document) -> Document:
         return document | {"key": key, "algorithm": algorithm} | validity(certificate)
     if secret.key is not None:
         octets = read_base64(f"{where}.key", secret.key)
-        algorithm = read_key(f"{where}.key", octets, secret.algorithm)
+        given = None if secret.algorithm is None else read_algorithm(f"{where}.algorithm", secret.algorithm)
+        algorithm = read_key(f"{where}.key", octets, given)
         return document | {"key": write_base64(octets), "algorithm": algorithm}
     if secret.id is None:
         raise DocumentRefusedError(f"{where}.key", "must be given, or `cert`, or the id of a stored secret")

@@ -9,7 +9,7 @@ import re
 from onboarding_api.domain.errors import DocumentRefusedError
 from onboarding_api.domain.management.names import DistinguishedName
 
-_PLACEHOLDER = re.compile(r"\{\{(.*?)\}\}")
+_PLACEHOLDER = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _KNOWN = {"subject-dn": None, "subject-cn": "CN", "subject-ou": "OU", "subject-o": "O"}
 
 
@@ -28,7 +28,10 @@ def apply_template(member: str, template: str, subject: DistinguishedName) -> st
         keyword = _KNOWN[match.group(1)]
         found = str(subject) if keyword is None else subject.find(keyword)
         if not found:
-            raise DocumentRefusedError(member, f"the certificate's subject has no {keyword}, which the template needs")
+            what = (
+                "the certificate has no subject" if keyword is None else f"the certificate's subject has no {keyword}"
+            )
+            raise DocumentRefusedError(member, f"{what}, which the template needs")
         return found
 
     return _PLACEHOLDER.sub(value, template)

@@ -18,6 +18,7 @@ from onboarding_api.domain.management.documents import (
     NonEmpty,
     normal_moment,
     read_shape,
+    require_distinct,
     require_object,
     write_shape,
 )
@@ -25,8 +26,14 @@ from onboarding_api.domain.management.trust_anchors import read_trust_anchors
 
 _ALIAS = re.compile(r"[a-z0-9-]{1,256}")
 _Sampling = Literal["default", "all", "none"]
+NAME_AND_GROUP_MAX_OCTETS = 2500
+"""In UTF-8: the two are one key of an index, of which PostgreSQL takes 2,704 octets."""
 OPERATORS_OWN = ("enabled", "alias", "trust-anchor-group", "registration-limits", "resource-limits")
-"""What only the operator may change: names shared with other tenants, and what the tenant is allowed."""
+"""What only the operator may change: names shared with other tenants, and what the tenant is allowed.
+
+Names of authorities are shared, too, and prove nothing: anybody can make a certificate of any name. So a tenant's
+administrator changes keys and certificates under the names that the tenant has, and takes names away.
+"""
 
 
 class _Adapter(msgspec.Struct, frozen=True, rename="kebab"):
@@ -138,18 +145,20 @@ def read_tenant_document(value: object, new_id: NewId) -> TenantDocument:
     if shape.alias is not None and not _ALIAS.fullmatch(shape.alias):
         raise DocumentRefusedError("alias", "has other characters than a-z 0-9 -")
     if shape.adapters:
-        _require_unique_types(shape.adapters)
-        document["adapters"] = given["adapters"]
+        types = [adapter.type for adapter in shape.adapters]
+        require_distinct(types, "adapters[{}].type".format, "the type of another adapter")
+        document["adapters"] = [_without_nulls(each) for each in cast("list[Document]", given["adapters"])]
     if shape.minimum_message_size == 0:
         del document["minimum-message-size"]
-    if not isinstance((shape.ext or {}).get("invalidate-cache-on-update", True), bool):
+    if not isinstance((shape.ext or {}).get("invalidate-cache-on-update"), bool | None):
         raise DocumentRefusedError("ext.invalidate-cache-on-update", "Expected `bool`")
     _normalise_moments(document)
     anchors = read_trust_anchors(shape.trusted_ca or [], new_id)
     document.pop("trusted-ca", None)
     if anchors:
         document["trusted-ca"] = anchors
-    names = frozenset(str(anchor["subject-dn"]) for anchor in anchors)
+    names = _names(document)
+    _require_indexable(names, shape.trust_anchor_group)
     return TenantDocument(document, shape.alias, shape.trust_anchor_group, names)
 
 
@@ -159,11 +168,24 @@ def require_same(before: Document, after: Document) -> None:
         default = True if member == "enabled" else None
         if before.get(member, default) != after.get(member, default):
             raise ManagementRefusedError(f"only an operator may change {member}")
+    if added := sorted(_names(after) - _names(before)):
+        raise ManagementRefusedError(f"only an operator may add an authority of another name: {added[0]}")
 
 
-def _require_unique_types(adapters: list[_Adapter]) -> None:
-    if len({adapter.type for adapter in adapters}) != len(adapters):
-        raise DocumentRefusedError("adapters", "holds two adapters of one type")
+def _names(document: Document) -> frozenset[str]:
+    anchors = cast("Sequence[Document]", document.get("trusted-ca", []))
+    return frozenset(str(anchor["subject-dn"]) for anchor in anchors)
+
+
+def _without_nulls(document: Document) -> Document:
+    return {name: value for name, value in document.items() if value is not None}
+
+
+def _require_indexable(names: frozenset[str], group: str | None) -> None:
+    longest = max((len(name.encode()) for name in names), default=0)
+    if group is not None and longest + len(group.encode()) > NAME_AND_GROUP_MAX_OCTETS:
+        reason = f"together with a subject-dn more than {NAME_AND_GROUP_MAX_OCTETS} octets"
+        raise DocumentRefusedError("trust-anchor-group", reason)
 
 
 def _normalise_moments(document: Document) -> None:

@@ -4,17 +4,18 @@ The rules kept here: a certificate decides everything it says itself, and is not
 key must be one of its `algorithm`; ids are unique within the tenant, and made here where they are missing.
 """
 
-from collections.abc import Callable
-from typing import TypeVar
-
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
-
-from onboarding_api.domain.errors import DocumentRefusedError, NameRefusedError
-from onboarding_api.domain.hono import Document, iso
-from onboarding_api.domain.identifiers import Timestamp
+from onboarding_api.domain.errors import DocumentRefusedError
+from onboarding_api.domain.hono import Document
+from onboarding_api.domain.management.certificates import (
+    certificate_key,
+    named,
+    read_algorithm,
+    read_certificate,
+    read_key,
+    subject_name,
+    subject_octets,
+    validity,
+)
 from onboarding_api.domain.management.documents import (
     Closed,
     NewId,
@@ -22,6 +23,7 @@ from onboarding_api.domain.management.documents import (
     normal_moment,
     read_base64,
     read_shape,
+    require_distinct,
     write_base64,
     write_shape,
 )
@@ -29,15 +31,6 @@ from onboarding_api.domain.management.names import DistinguishedName, parse_name
 from onboarding_api.domain.management.templates import require_template
 
 NAME_MAX = 512
-_ALGORITHMS: dict[str, tuple[type, ...]] = {
-    "RSA": (rsa.RSAPublicKey,),
-    "EC": (ec.EllipticCurvePublicKey,),
-    "EdDSA": (ed25519.Ed25519PublicKey, ed448.Ed448PublicKey),
-    "Ed25519": (ed25519.Ed25519PublicKey,),
-    "Ed448": (ed448.Ed448PublicKey,),
-    "DSA": (dsa.DSAPublicKey,),
-}
-_Result = TypeVar("_Result")
 
 
 class _TrustedCa(Closed, frozen=True):
@@ -62,48 +55,8 @@ class _TrustedCa(Closed, frozen=True):
 def read_trust_anchors(given: list[Document], new_id: NewId) -> list[Document]:
     """Check a tenant's list of trust anchors."""
     anchors = [_read_anchor(f"trusted-ca[{index}]", anchor, new_id) for index, anchor in enumerate(given)]
-    if len({anchor["id"] for anchor in anchors}) != len(anchors):
-        raise DocumentRefusedError("trusted-ca", "holds two authorities of one id")
+    require_distinct([anchor["id"] for anchor in anchors], "trusted-ca[{}].id".format, "the id of another authority")
     return anchors
-
-
-def read_certificate(where: str, text: str) -> x509.Certificate:
-    """Read a certificate in base64."""
-    octets = read_base64(where, text)
-    return _readable(where, "not a DER certificate", lambda: x509.load_der_x509_certificate(octets))
-
-
-def certificate_name(where: str, certificate: x509.Certificate) -> DistinguishedName:
-    """Return a certificate's subject."""
-    return _named(where, lambda: read_name(certificate.subject.public_bytes()))
-
-
-def validity(certificate: x509.Certificate) -> Document:
-    """Return a certificate's validity as Hono writes it."""
-    return {
-        "not-before": iso(Timestamp(int(certificate.not_valid_before_utc.timestamp()))),
-        "not-after": iso(Timestamp(int(certificate.not_valid_after_utc.timestamp()))),
-    }
-
-
-def certificate_key(where: str, certificate: x509.Certificate) -> tuple[str, str]:
-    """Return a certificate's public key in base64, and its algorithm."""
-    spki = _readable(
-        where,
-        "a key of unknown kind",
-        lambda: certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
-    )
-    return write_base64(spki), read_key(where, spki, None)
-
-
-def read_key(where: str, spki: bytes, algorithm: str | None) -> str:
-    """Refuse a public key that cannot be read, or is not of this algorithm; return its algorithm."""
-    key = _readable(where, "not a public key in DER (SubjectPublicKeyInfo)", lambda: load_der_public_key(spki))
-    kinds = _ALGORITHMS if algorithm is None else {algorithm: _ALGORITHMS.get(algorithm, ())}
-    for name, classes in kinds.items():
-        if isinstance(key, classes):
-            return name
-    raise DocumentRefusedError(where, f"not a key for {algorithm}" if algorithm else "a key of unknown kind")
 
 
 def _read_anchor(where: str, given: Document, new_id: NewId) -> Document:
@@ -128,8 +81,8 @@ def _from_certificate(where: str, text: str) -> Document:
     certificate = read_certificate(f"{where}.cert", text)
     key, algorithm = certificate_key(f"{where}.cert", certificate)
     return {
-        "subject-dn": str(certificate_name(f"{where}.cert", certificate)),
-        "subject-dn-bytes": write_base64(certificate.subject.public_bytes()),
+        "subject-dn": str(subject_name(f"{where}.cert", certificate)),
+        "subject-dn-bytes": write_base64(subject_octets(certificate)),
         "public-key": key,
         "algorithm": algorithm,
     } | validity(certificate)
@@ -144,19 +97,28 @@ def _from_key(where: str, shape: _TrustedCa) -> Document:
     ):
         if not value:
             raise DocumentRefusedError(f"{where}.{member}", "must be given, unless `cert` is")
-    algorithm = shape.algorithm or "RSA"
+    algorithm = read_algorithm(f"{where}.algorithm", shape.algorithm or "RSA")
     key = read_base64(f"{where}.public-key", shape.public_key or "")
     read_key(f"{where}.public-key", key, algorithm)
-    if shape.subject_dn_bytes is not None:
-        octets = read_base64(f"{where}.subject-dn-bytes", shape.subject_dn_bytes)
-        _named(f"{where}.subject-dn-bytes", lambda: read_name(octets))
     return {
-        "subject-dn": str(_named(f"{where}.subject-dn", lambda: parse_name(shape.subject_dn or ""))),
+        "subject-dn": str(_name(where, shape)),
         "public-key": write_base64(key),
         "algorithm": algorithm,
         "not-before": normal_moment(f"{where}.not-before", shape.not_before or ""),
         "not-after": normal_moment(f"{where}.not-after", shape.not_after or ""),
     }
+
+
+def _name(where: str, shape: _TrustedCa) -> DistinguishedName:
+    """Return the name; where its octets are given, they decide what a text leaves open: the tags."""
+    written = named(f"{where}.subject-dn", lambda: parse_name(shape.subject_dn or ""))
+    if shape.subject_dn_bytes is None:
+        return written
+    octets = read_base64(f"{where}.subject-dn-bytes", shape.subject_dn_bytes)
+    exact = named(f"{where}.subject-dn-bytes", lambda: read_name(octets))
+    if not exact.reads_as(written):
+        raise DocumentRefusedError(f"{where}.subject-dn-bytes", f"another name than `subject-dn`: {exact}")
+    return exact
 
 
 def _ocsp(where: str, shape: _TrustedCa) -> Document:
@@ -168,17 +130,3 @@ def _ocsp(where: str, shape: _TrustedCa) -> Document:
     if responder is None and shape.cert is None:
         raise DocumentRefusedError(f"{where}.ocsp-responder-cert", "must be given for OCSP, unless `cert` is")
     return {"ocsp-responder-cert": responder or shape.cert}
-
-
-def _readable(where: str, otherwise: str, read: Callable[[], _Result]) -> _Result:
-    try:
-        return read()
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise DocumentRefusedError(where, otherwise) from error
-
-
-def _named(where: str, read: Callable[[], DistinguishedName]) -> DistinguishedName:
-    try:
-        return read()
-    except NameRefusedError as error:
-        raise DocumentRefusedError(where, str(error)) from error

@@ -25,6 +25,7 @@ from onboarding_api.storage.tenant_documents import (
     find_tenant,
     insert_tenant_document,
     replace_tenant_document,
+    require_names_apart,
     search_tenants,
 )
 
@@ -52,6 +53,7 @@ class TenantManagement:
                 insert_tenant_document(connection, created, version, checked, now)
                 told = _events(Action.TENANT_CREATED, created, version, checked.body)
                 record(connection, principal.actor, now, *told)
+                require_names_apart(connection, created, checked.alias)
             return created, version
 
         return until_settled(attempt)
@@ -78,6 +80,7 @@ class TenantManagement:
                 expect(replace_tenant_document(connection, before, version, checked, now))
                 told = _events(Action.TENANT_REPLACED, tenant, version, checked.body)
                 record(connection, principal.actor, now, *told)
+                require_names_apart(connection, tenant, checked.alias)
             return version
 
         return until_settled(attempt)

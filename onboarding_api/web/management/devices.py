@@ -34,7 +34,8 @@ def device_views(registry: Registry) -> Blueprint:
         more = len(result) == wanted.page_size
         return shown({"result": result} | ({"next": page_token(found.page[-1].id)} if more else {}))
 
-    @views.delete("", strict_slashes=False)
+    # A path that ends in a slash is what a script makes of an empty device id, so here it is another path.
+    @views.delete("", strict_slashes=True)
     def delete_all(tenant: str) -> Response:
         who = manager(registry)
         deleted = registry.devices.delete_all(who, read_tenant(tenant), registry.clock())

@@ -13,9 +13,19 @@ from flask import request
 
 from onboarding_api.domain.accounts import Principal
 from onboarding_api.domain.errors import DocumentRefusedError, TokenRefusedError
-from onboarding_api.domain.management.documents import read_base64, read_shape, require_storable
+from onboarding_api.domain.management.documents import read_base64, read_shape
 from onboarding_api.domain.management.identifiers import ID_MAX
-from onboarding_api.domain.management.search import PAGE_SIZE, PAGE_SIZE_MAX, Filter, Order, Search, read_pointer
+from onboarding_api.domain.management.search import (
+    PAGE_SIZE,
+    PAGE_SIZE_MAX,
+    Filter,
+    Order,
+    Search,
+    distinct_filters,
+    distinct_orders,
+    read_filter,
+    read_pointer,
+)
 from onboarding_api.domain.management.versions import Precondition
 from onboarding_api.services.registry import Registry
 from onboarding_api.web.admission import admitted
@@ -34,7 +44,7 @@ class _Filter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class _Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     field: str
-    direction: Literal["asc", "desc"] = "asc"
+    direction: Literal["asc", "desc"] | None = None
 
 
 def manager(registry: Registry) -> Principal:
@@ -71,8 +81,8 @@ def read_search() -> Search:
     """Return what the query string searches for."""
     gateways = request.args.get("isGateway", "")
     search = Search(
-        filters=tuple(_filter(text) for text in request.args.getlist("filterJson")),
-        orders=tuple(_order(text) for text in request.args.getlist("sortJson")),
+        filters=distinct_filters(map(_filter, request.args.getlist("filterJson")), "filterJson"),
+        orders=distinct_orders(map(_order, request.args.getlist("sortJson")), "sortJson"),
         page_size=read_number("pageSize", PAGE_SIZE, 1, PAGE_SIZE_MAX),
         page_index=read_number("pageOffset", 0, 0, 10**9),
         gateways=gateways.lower() == "true" if gateways else None,
@@ -105,13 +115,12 @@ def _after() -> str | None:
 
 def _filter(text: str) -> Filter:
     shape = read_shape(_json("filterJson", text.encode()), _Filter, "filterJson")
-    require_storable(shape.value, "filterJson.value")
-    return Filter(read_pointer(shape.field), shape.value)
+    return read_filter(shape.field, shape.value, "filterJson")
 
 
 def _order(text: str) -> Order:
     shape = read_shape(_json("sortJson", text.encode()), _Order, "sortJson")
-    return Order(read_pointer(shape.field), shape.direction == "desc")
+    return Order(read_pointer(shape.field, "sortJson.field"), shape.direction == "desc")
 
 
 def read_number(name: str, default: int, least: int, most: int) -> int:
@@ -127,5 +136,7 @@ def read_number(name: str, default: int, least: int, most: int) -> int:
 def _json(where: str, octets: bytes) -> object:
     try:
         return msgspec.json.decode(octets)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except msgspec.DecodeError as error:
+        raise BodyRefusedError(where, f"not a JSON document in UTF-8: {error}") from error
+    except (UnicodeDecodeError, RecursionError) as error:
         raise BodyRefusedError(where, "not a JSON document in UTF-8") from error

@@ -57,6 +57,7 @@ ACCOUNTS: tuple[Operation, ...] = (
             errors.ConcurrentChangeError,
             refusals.MediaTypeError,
             errors.PasswordChecksBusyError,
+            errors.RateExceededError,
         ),
         body=ref("Grant"),
     ),
@@ -72,7 +73,7 @@ ACCOUNTS: tuple[Operation, ...] = (
         "End the session of a refresh token, known or not (RFC 7009).",
         Admits.EVERYBODY,
         (_DONE,),
-        (refusals.MediaTypeError, errors.ConcurrentChangeError),
+        (refusals.MediaTypeError, errors.ConcurrentChangeError, errors.RateExceededError),
         body=ref("Revocation"),
     ),
     Operation(

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 
 from onboarding_api.domain import errors
-from onboarding_api.domain.management.search import PAGE_SIZE, PAGE_SIZE_MAX
+from onboarding_api.domain.management.search import FILTERS_MAX, ORDERS_MAX, PAGE_SIZE, PAGE_SIZE_MAX
 from onboarding_api.web import refusals
 from onboarding_api.web.openapi.operations import Admits, Answer, Operation, Parameter, Refusal, Schema
 from onboarding_api.web.openapi.schemas import DEVICE_ID, TENANT_ID, UUID, ref
@@ -14,22 +14,22 @@ _DEVICE = Parameter("device", "path", DEVICE_ID, "The device's id, unique within
 _IF_MATCH = Parameter(
     "If-Match",
     "header",
-    {"type": "string"},
-    "The version that the resource must have: its ETag, bare or quoted; * or nothing for any. Anything else is 412.",
+    {"type": "string", "pattern": "^[!-~]+$"},
+    "The version that the resource must have: its ETag, bare or quoted; * for any. Empty is 400, anything else is 412.",
 )
 _NAMED: tuple[Refusal, ...] = (errors.IdentifierRefusedError, errors.TenantUnknownError)
 _NAMED_DEVICE: tuple[Refusal, ...] = (*_NAMED, errors.DeviceUnknownError)
 _DOCUMENT: tuple[Refusal, ...] = (errors.DocumentRefusedError, refusals.ContentTypeRefusedError)
 _WRITING: tuple[Refusal, ...] = (errors.ConcurrentChangeError,)
-_VERSIONED: tuple[Refusal, ...] = (*_WRITING, errors.VersionMismatchError)
+_VERSIONED: tuple[Refusal, ...] = (*_WRITING, errors.PreconditionRefusedError, errors.VersionMismatchError)
 
 
 def _search(gateways: bool) -> tuple[Parameter, ...]:
     paging = (
         Parameter("pageSize", "query", _between(1, PAGE_SIZE_MAX, PAGE_SIZE), "How many to show."),
         Parameter("pageOffset", "query", _between(0, 10**9 - 1, 0), "The index of the page, from 0."),
-        Parameter("filterJson", "query", ref("Filter"), "A filter; may be given several times.", _JSON),
-        Parameter("sortJson", "query", ref("Order"), "An order; may be given several times.", _JSON),
+        Parameter("filterJson", "query", ref("Filter"), f"A filter; up to {FILTERS_MAX} different ones.", _JSON),
+        Parameter("sortJson", "query", ref("Order"), f"An order; by up to {ORDERS_MAX} members.", _JSON),
     )
     if not gateways:
         return paging

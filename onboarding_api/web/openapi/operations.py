@@ -27,7 +27,13 @@ class Admits(Enum):
     """By access token, or by name and password with each request."""
 
 
-_SERVICE: tuple[Refusal, ...] = (HTTPStatus.INTERNAL_SERVER_ERROR, errors.DatabaseUnreachableError)
+_SERVICE: tuple[Refusal, ...] = (
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    errors.DatabaseBusyError,
+    errors.DatabaseUnreachableError,
+    errors.SealBrokenError,
+    errors.SchemaOutdatedError,
+)
 _TOKEN: tuple[Refusal, ...] = (
     errors.TokenRefusedError,
     errors.OpenIdTokenRefusedError,

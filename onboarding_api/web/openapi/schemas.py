@@ -11,7 +11,9 @@ import msgspec
 
 from onboarding_api.domain.hono import X509_CERT
 from onboarding_api.domain.management import credentials, devices, secrets, tenants, trust_anchors
+from onboarding_api.domain.management.documents import DEPTH_MAX
 from onboarding_api.domain.management.identifiers import DEVICE_PATTERN, ID_MAX, TENANT_PATTERN
+from onboarding_api.domain.management.search import POINTER_MAX, VALUE_MAX
 from onboarding_api.domain.onboardings import OnboardingState
 from onboarding_api.domain.ownership import HardwareState
 from onboarding_api.web import bodies
@@ -109,7 +111,7 @@ _ANCHOR["anyOf"] = [
 _TENANT = _shape(
     tenants._Tenant,
     alias=_optional(_text(pattern=f"^{tenants._ALIAS.pattern}$")),
-    ext=_optional({"type": "object", "properties": {"invalidate-cache-on-update": {"type": "boolean"}}}),
+    ext=_optional({"type": "object", "properties": {"invalidate-cache-on-update": _optional({"type": "boolean"})}}),
     trusted_ca=_optional(_list(ref("TrustAnchor"))),
 )
 for _part in ("data-volume", "connection-duration"):
@@ -253,7 +255,10 @@ COMPONENTS: Mapping[str, Schema] = {
     "Credential": {
         "anyOf": [
             *_CREDENTIALS,
-            _credential({"const": X509_CERT}, ref("CertificateSecret"), _AUTH_ID, maxItems=1),
+            _with(
+                _credential({"const": X509_CERT}, ref("CertificateSecret"), _AUTH_ID, maxItems=1),
+                cert={"type": "null"},
+            ),
             _shape(credentials._Certified, type={"const": X509_CERT}, cert=_CERTIFICATE),
             _shape(
                 credentials._Open,
@@ -279,11 +284,17 @@ COMPONENTS: Mapping[str, Schema] = {
     "Filter": _object(
         {
             "field": ref("Pointer"),
-            "value": {"anyOf": [{"type": "boolean"}, {"type": "number"}, _text(pattern="^[^\\x00]*$")]},
+            "value": {
+                "anyOf": [{"type": "boolean"}, {"type": "number"}, _text(pattern="^[^\\x00]*$", maxLength=VALUE_MAX)]
+            },
             "op": {"const": "eq"},
         },
         "op",
     ),
-    "Order": _object({"field": ref("Pointer"), "direction": {"enum": ["asc", "desc"]}}, "direction"),
-    "Pointer": _text(pattern='^/[^"\\x00]+$', description="A JSON pointer (RFC 6901) that names a member."),
+    "Order": _object({"field": ref("Pointer"), "direction": {"enum": ["asc", "desc", None]}}, "direction"),
+    "Pointer": _text(
+        pattern='^/[^"\\x00]+$',
+        maxLength=POINTER_MAX,
+        description=f"A JSON pointer (RFC 6901) that names a member, at most {DEPTH_MAX} levels deep.",
+    ),
 }

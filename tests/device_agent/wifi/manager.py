@@ -3,6 +3,7 @@
 The real one is met in the virtual machine. This one fails in ways that are hard to bring about there.
 """
 
+import asyncio
 from typing import Self
 
 from dbus_fast import Message, MessageType, Variant
@@ -34,6 +35,17 @@ class Manager:
         self.activated: list[str] = []
         self.scans: list[dict[str, Variant]] = []
         self.refused: set[str] = set()
+        self.client = ""
+        """Who asked last."""
+        self.silent: set[str] = set()
+        """Calls that are carried out and not answered, until `speak`."""
+        self.read_only = False
+        """Its disk."""
+        self.undecided = False
+        """Activations begin and come to no end."""
+        self.begun, self.watched = asyncio.Event(), asyncio.Event()
+        """An activation has begun; its state has been asked for."""
+        self._unsaid: list[Message] = []
         self._of_active: dict[str, str] = {}
         self._states: dict[str, int] = {}
         self._number = 0
@@ -63,20 +75,32 @@ class Manager:
             self._activate(path, ACTIVATED)
         return path
 
-    def _serve(self, message: Message) -> Message | None:
+    def speak(self) -> None:
+        self.silent.clear()
+        while self._unsaid:
+            self._bus.send(self._unsaid.pop(0))
+
+    def _serve(self, message: Message) -> Message | bool | None:
         if message.message_type is not MessageType.METHOD_CALL or message.destination != SERVICE:
             return None
+        self.client = message.sender or ""
         if message.member in self.refused:
             return Message.new_error(message, f"{SERVICE}.Refused", "secret words")
         try:
             signature, body = self._answer(message.path or "", message.member or "", message.body)
         except (RefusalError, KeyError):
             return Message.new_error(message, "org.freedesktop.DBus.Error.UnknownObject", "no such thing")
-        return Message.new_method_return(message, signature, body)
+        reply = Message.new_method_return(message, signature, body)
+        if message.member not in self.silent:
+            return reply
+        self._unsaid.append(reply)
+        return True
 
     def _answer(self, path: str, member: str, body: list[object]) -> tuple[str, list[object]]:
         match member, body:
             case "Get", [_, str() as name]:
+                if name == "State":
+                    self.watched.set()
                 return "v", [self._properties(path)[name]]
             case "GetAll", _:
                 return "a{sv}", [self._properties(path)]
@@ -99,8 +123,10 @@ class Manager:
             case "ActivateConnection", [str() as made, _, _]:
                 self.connections[made]
                 return "o", [self._begin(made)]
-            case "Update2", [dict() as settings, 1, _]:
-                self.connections[path], self.persisted[path] = settings, "disk"
+            case "Update2", [dict(), 1, _] if self.read_only:
+                raise RefusalError
+            case "Update2", [dict() as settings, int() as flags, _]:
+                self.connections[path], self.persisted[path] = settings, {1: "disk", 2: "memory"}[flags]
                 return "a{sv}", [{}]
             case "Delete", _:
                 del self.connections[path]
@@ -122,6 +148,9 @@ class Manager:
         self.activated.append(connection)
         reason = self.reasons.pop(0) if self.reasons else 0
         active = self._activate(connection, 1)
+        self.begun.set()
+        if self.undecided:
+            return active
         if reason:
             self.active = "/"
             self._signal(DEVICE, f"{SERVICE}.Device", "StateChanged", "uuu", [FAILED, 50, reason])

@@ -6,6 +6,7 @@ The real one is met in the virtual machine. This one says what the real one says
 import asyncio
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -23,9 +24,12 @@ class Supplicant:
         self.on_select: Callable[[int], list[str]] = lambda number: [
             f"CTRL-EVENT-CONNECTED - completed [id={number} id_str=]"
         ]
+        self.overhear: Callable[[str], None] = lambda _: None
+        """Hears the verb of each command, once it is carried out and before its answer can be read."""
         self.networks: dict[int, dict[str, str]] = {}
         self.enabled: dict[int, bool] = {}
         self.current: int | None = None
+        self.globals = {"update_config": "1", "dpp_config_processing": "0"}
         self.commands: list[str] = []
         self.saved = 0
         self.on_chirp: list[str] = []
@@ -74,7 +78,9 @@ class Supplicant:
         answer = self.answers.get(command, self.answers.get(verb, lambda _: self._obey(verb, rest, sender)))
         reply = answer(rest) if callable(answer) else answer
         if reply is not None:
-            self._socket.sendto(reply if isinstance(reply, bytes) else reply.encode(), sender)
+            with suppress(ConnectionRefusedError):  # whoever asked has gone
+                self._socket.sendto(reply if isinstance(reply, bytes) else reply.encode(), sender)
+        self.overhear(verb)
         if verb == "SELECT_NETWORK" and reply == "OK\n":
             self.emit(*self.on_select(int(rest)))
         if verb == "DPP_CHIRP" and reply == "OK\n":
@@ -115,6 +121,10 @@ class Supplicant:
                 return "DPP=2"
             case "GET_CAPABILITY":
                 return "Mode[G] Channels:\n 1 = 2412 MHz\n 6 = 2437 MHz (NO_IR)\n"
+            case "GET" if rest in self.globals:
+                return self.globals[rest]
+            case "SET":
+                self.globals[words[0]] = words[1]
             case "SAVE_CONFIG":
                 self.saved += 1
             case "DPP_BOOTSTRAP_GEN":
@@ -122,7 +132,7 @@ class Supplicant:
                 return f"{len(self.keys)}\n"
             case "DPP_BOOTSTRAP_REMOVE":
                 self.keys.remove(self.keys[int(rest) - 1])
-            case "SCAN" | "SET" | "DPP_LISTEN" | "DPP_CHIRP" | "DPP_STOP_LISTEN" | "DPP_STOP_CHIRP":
+            case "SCAN" | "REASSOCIATE" | "DPP_LISTEN" | "DPP_CHIRP" | "DPP_STOP_LISTEN" | "DPP_STOP_CHIRP":
                 pass
             case _:
                 return "UNKNOWN COMMAND\n"

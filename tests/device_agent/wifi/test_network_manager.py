@@ -1,18 +1,20 @@
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from dbus_fast import Variant
+from dbus_fast import Message, MessageType, Variant
+from dbus_fast.aio import MessageBus
 
 from device_agent.config import WifiConfig
 from device_agent.errors import WifiError
 from device_agent.record import WifiProfile
 from device_agent.wifi import JoinResult, open_wifi
 from device_agent.wifi.chosen import ChosenWifi
-from device_agent.wifi.network_manager import NetworkManagerWifi
+from device_agent.wifi.network_manager import SERVICE, NetworkManagerWifi
 from device_agent.wifi.wpa_supplicant import Patience
 from onboarding_protocol.dpp import Akm, Status
-from tests.device_agent.wifi.manager import Manager
+from tests.device_agent.wifi.manager import ACTIVATED, Manager
 from tests.device_agent.wifi.supplicant import Supplicant
 from virtual_bluez.message_bus import PrivateBus
 
@@ -83,6 +85,78 @@ async def test_a_failure_is_named_and_what_was_active_is_active_again(
     assert manager.activated[-1] == before
 
 
+async def cancelled(joining: asyncio.Task[JoinResult]) -> bool:
+    joining.cancel()
+    await asyncio.wait([joining])
+    return joining.cancelled()
+
+
+async def test_an_attempt_that_is_cancelled_leaves_what_was_active_and_nothing_of_ours(
+    manager: Manager, wifi: NetworkManagerWifi
+) -> None:
+    before = manager.add(theirs("Theirs"), active=True)
+    manager.undecided = True
+    joining = asyncio.create_task(wifi.join(HOME))
+    await manager.watched.wait()
+    assert await cancelled(joining)
+    assert list(manager.connections) == [before]
+    assert manager.activated[-1] == before
+
+
+async def test_an_attempt_that_is_cancelled_while_its_connection_is_made_leaves_none(
+    manager: Manager, wifi: NetworkManagerWifi
+) -> None:
+    before = manager.add(theirs("Theirs"), active=True)
+    manager.silent = {"AddAndActivateConnection2"}
+    joining = asyncio.create_task(wifi.join(HOME))
+    await manager.begun.wait()
+    joining.cancel()
+    asyncio.get_running_loop().call_soon(manager.speak)
+    await asyncio.wait([joining])
+    assert joining.cancelled()
+    assert list(manager.connections) == [before]
+    assert manager.activated[-1] == before
+
+
+async def test_a_cancelled_attempt_ends_also_where_the_bus_has_gone(
+    wifi: NetworkManagerWifi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with PrivateBus("short-lived", tmp_path) as bus, Manager(bus.address) as manager:
+        monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", bus.address)
+        manager.hear(b"Home")
+        manager.undecided = True
+        joining = asyncio.create_task(wifi.join(HOME))
+        await manager.watched.wait()
+        assert await wifi.manages()  # by now the state has been read, too
+        await bus.__aexit__(None, None, None)
+        assert await cancelled(joining)
+
+
+async def test_a_strangers_word_is_not_networkmanagers(manager: Manager, bus: str) -> None:
+    wifi = NetworkManagerWifi(None, Patience(join=0.5, address=0.5))
+    manager.undecided = True
+    joining = asyncio.create_task(wifi.join(HOME))
+    await manager.watched.wait()
+    stranger = await MessageBus(bus_address=bus).connect()
+    forged = Message(
+        message_type=MessageType.SIGNAL, destination=manager.client, path=manager.active, member="StateChanged",
+        interface=f"{SERVICE}.Connection.Active", signature="uu", body=[ACTIVATED, 0],
+    )  # fmt: skip
+    await stranger.send(forged)
+    assert (await joining).reason == "timed-out"
+    stranger.disconnect()
+
+
+async def test_on_a_disk_that_cannot_be_written_a_network_that_took_us_is_kept_in_memory(
+    manager: Manager, wifi: NetworkManagerWifi
+) -> None:
+    manager.read_only = True
+    assert await wifi.join(HOME) == JoinResult(Status.OK)
+    assert list(manager.persisted.values()) == ["memory"]
+    assert await wifi.join(HOME) == JoinResult(Status.OK)
+    assert len(manager.activated) == 1
+
+
 async def test_a_wrong_sae_password_is_told_from_a_network_out_of_reach(
     manager: Manager, wifi: NetworkManagerWifi
 ) -> None:
@@ -107,7 +181,7 @@ async def test_a_name_that_is_none_is_not_heard(manager: Manager, wifi: NetworkM
     assert [network.ssid for network in await wifi.scan()] == [b"Home"]
 
 
-@pytest.mark.parametrize("member", ["AddAndActivateConnection2", "ListConnections", "Update2"])
+@pytest.mark.parametrize("member", ["AddAndActivateConnection2", "ListConnections"])
 async def test_a_refusal_names_the_call_and_no_secret(manager: Manager, wifi: NetworkManagerWifi, member: str) -> None:
     manager.refused = {member}
     with pytest.raises(WifiError, match=member) as refused:
@@ -124,10 +198,11 @@ async def test_without_the_service_the_remedy_says_where_to_look(bus: str, wifi:
     assert "nmcli" in missing.value.remedy
 
 
+@pytest.mark.parametrize("address", ["unix:path=/nowhere/at/all", "garbage", "unix:", ""])
 async def test_without_a_bus_there_is_an_error_and_not_a_traceback(
-    wifi: NetworkManagerWifi, monkeypatch: pytest.MonkeyPatch
+    wifi: NetworkManagerWifi, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
-    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere/at/all")
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", address)
     with pytest.raises(WifiError, match="bus"):
         await wifi.scan()
 

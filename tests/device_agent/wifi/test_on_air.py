@@ -42,7 +42,24 @@ async def test_what_a_configurator_gives_is_a_profile_and_the_key_is_forgotten(t
         profile = await OnAir(lambda: WpaControl(supplicant.path)).receive(KEY, 0)
         assert (profile.ssid, profile.akm, profile.passphrase) == (b'lab "net" ', Akm.PSK, PASSPHRASE)
         assert supplicant.keys == []
-        assert "SET dpp_config_processing 0" in supplicant.commands
+        assert supplicant.globals["dpp_config_processing"] == "0"
+
+
+@pytest.mark.parametrize("ends", ["given", "withdrawn", "refused"])
+async def test_what_an_operator_has_set_is_set_again_when_the_offer_ends(tmp_path: Path, ends: str) -> None:
+    async with Supplicant(tmp_path) as supplicant:
+        supplicant.globals["dpp_config_processing"] = "2"
+        if ends == "refused":
+            supplicant.answers["DPP_BOOTSTRAP_GEN"] = "FAIL\n"
+        offer = asyncio.create_task(OnAir(lambda: WpaControl(supplicant.path)).receive(KEY, 0))
+        if ends != "refused":
+            await supplicant.chirps.wait()
+            assert supplicant.globals["dpp_config_processing"] == "0"
+        if ends == "withdrawn":
+            offer.cancel()
+        supplicant.emit(*events(GIVEN))
+        await asyncio.wait([offer])
+        assert supplicant.globals["dpp_config_processing"] == "2"
 
 
 async def test_an_offer_that_is_withdrawn_leaves_no_key(tmp_path: Path) -> None:
@@ -55,6 +72,20 @@ async def test_an_offer_that_is_withdrawn_leaves_no_key(tmp_path: Path) -> None:
         await asyncio.wait([offer])
         assert supplicant.keys == []
         assert supplicant.commands[-3:-1] == ["DPP_STOP_LISTEN", "DPP_BOOTSTRAP_REMOVE 1"]
+
+
+async def test_a_key_that_was_being_lent_when_the_offer_was_withdrawn_is_taken_back(tmp_path: Path) -> None:
+    async with Supplicant(tmp_path) as supplicant:
+        offer = asyncio.create_task(OnAir(lambda: WpaControl(supplicant.path)).receive(KEY, 0))
+
+        def withdraw(verb: str) -> None:
+            if verb == "DPP_BOOTSTRAP_GEN":
+                offer.cancel()
+
+        supplicant.overhear = withdraw
+        await asyncio.wait([offer])
+        assert offer.cancelled()
+        assert supplicant.keys == []
 
 
 async def test_an_exchange_that_comes_to_nothing_is_followed_by_another_offer(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ removed the old tenant's rows, that it has (`storage/registrations.py`).
 
 from alembic import op
 
-revision = "r0007"
-down_revision = "r0006"
+revision = "r0008"
+down_revision = "r0007"
 
 _FORGOTTEN = {
     "operational_key": "{row}key_hash",
