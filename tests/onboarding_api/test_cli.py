@@ -69,8 +69,10 @@ def test_several_who_upgrade_at_once_wait_for_each_other(shell: Shell) -> None:
 def test_whoever_upgrades_waits_as_long_as_another_takes(shell: Shell, kind: str) -> None:
     if kind == "sqlite":
         return
-    held, waiting = Database(shell.variables["ONBOARDING_DATABASE"]), Database(shell.variables["ONBOARDING_DATABASE"])
-    seen = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    url = shell.variables["ONBOARDING_DATABASE"]
+    held, waiting = Database(url), Database(url, patience_s=0.1)
+    long = "waitstart < clock_timestamp() - interval '0.5 seconds'"
+    seen = f"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND {long}"
     with closing(held), closing(waiting), ThreadPoolExecutor(1) as pool:
         with held.writing() as connection:
             upgrading_alone(connection)
