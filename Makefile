@@ -11,7 +11,7 @@ demo: $(VENV)/.installed ## take a factory-fresh device from its label to connec
 	@$(BIN)/python -m tests.world.demo $(ARGS)
 
 test: lint $(VENV)/.hardware-keys ## lint, then every test
-	@.ci/system-packages dbus-daemon mosquitto wpasupplicant iproute2 openssl postgresql swtpm softhsm2 libfaketime
+	@.ci/system-packages dbus-daemon mosquitto wpasupplicant iproute2 openssl postgresql swtpm softhsm2 libfaketime systemd
 	$(BIN)/python -m pytest $(ARGS)
 
 test-vm: $(VENV)/.installed ## real BlueZ and Wi-Fi on simulated radios, in a virtual machine; SUITE=trixie
