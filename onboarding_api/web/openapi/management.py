@@ -5,8 +5,9 @@ from http import HTTPStatus
 from onboarding_api.domain import errors
 from onboarding_api.domain.management.search import FILTERS_MAX, ORDERS_MAX, PAGE_SIZE, PAGE_SIZE_MAX
 from onboarding_api.web import refusals
+from onboarding_api.web.openapi.json_schema import ref
 from onboarding_api.web.openapi.operations import Admits, Answer, Operation, Parameter, Refusal, Schema
-from onboarding_api.web.openapi.schemas import DEVICE_ID, TENANT_ID, UUID, ref
+from onboarding_api.web.openapi.schemas import DEVICE_ID, TENANT_ID, UUID
 
 _JSON = "application/json"
 _TENANT = Parameter("tenant", "path", TENANT_ID, "The tenant's id.")
