@@ -24,7 +24,7 @@ from onboarding_api.web.bodies import BODY_MAX_OCTETS
 from onboarding_api.web.health import health_views
 from onboarding_api.web.management.credentials import credential_views
 from onboarding_api.web.management.devices import device_views
-from onboarding_api.web.management.paths import install_rules, install_sharing
+from onboarding_api.web.management.paths import install_rules, install_sharing, keep_empty_segments
 from onboarding_api.web.management.tenants import tenant_views
 from onboarding_api.web.metrics import Metrics, metric_views
 from onboarding_api.web.observation import install_observation
@@ -90,6 +90,7 @@ def create_app(
     rates = Limits(Rate.of(config.account_rate), Rate.of(config.tenant_rate), config.tenant_at_once)
     install_admission(app, Admission(rates, shared.buckets))
     install_problems(app)
+    keep_empty_segments(app)
     install_sharing(app)
     app.register_blueprint(health_views(registry.readiness))
     app.register_blueprint(metric_views(registry, metrics))

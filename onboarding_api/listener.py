@@ -5,7 +5,8 @@ user name, and its access rules let a device publish on `event/<tenant>/<its own
 name>` only (docs/running.md, «What the broker must allow»). So the device in the topic holds the key of a certificate
 that we issued. The tenant in the topic is checked against the device's row.
 
-Nothing that a device says is lost: see `broker_session`, and while the database is away the listener waits for it.
+Nothing that a device says is lost: see `broker_session`, and while the database is away or busy the listener waits for
+it. Only what fails otherwise is given up, with its traceback in the log.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ import aiomqtt
 import structlog
 
 from onboarding_api.broker_session import BrokerAccess, BrokerSession
-from onboarding_api.domain.errors import ConcurrentChangeError, DatabaseUnreachableError
+from onboarding_api.domain.errors import ConcurrentChangeError, DatabaseBusyError, DatabaseUnreachableError
 from onboarding_api.domain.identifiers import Clock, DeviceId, DeviceKey, TenantId
 from onboarding_api.services.contacts import Contacts
 from onboarding_api.services.renewals import Renewals
@@ -28,6 +29,8 @@ from onboarding_protocol.renewal import Refused, answer_topic, write_answer
 TOPICS = ("event/+/+", "renewal/+/+")
 _FIRST_RETRY_S = 0.5
 _LAST_RETRY_S = 30.0
+_PASSING = (ConcurrentChangeError, DatabaseBusyError, DatabaseUnreachableError)
+"""Trouble of the database that passes, and after which the same message is dealt with."""
 _log = structlog.get_logger()
 
 
@@ -74,7 +77,7 @@ async def _deal_with(ears: Ears, session: BrokerSession, message: aiomqtt.Messag
     while True:
         try:
             await _hear(ears, session, str(message.topic), bytes(message.payload))
-        except (ConcurrentChangeError, DatabaseUnreachableError) as error:
+        except _PASSING as error:
             _log.warning("registry.busy", reason=str(error), retry_s=pause_s)
         except aiomqtt.MqttError:
             raise

@@ -62,8 +62,8 @@ def _opened(output: Path | None) -> Iterator[BinaryIO]:
     if output is None:
         yield sys.stdout.buffer
         return
-    if output.is_dir():
-        raise FileNotWritableError(f"a folder, not a file: {output}")
+    if output.exists() and not output.is_file():
+        raise FileNotWritableError(f"not a file, so it cannot be replaced by one: {output}")
     new = output.with_name(f".{output.name}.{os.getpid()}")
     try:
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)

@@ -31,8 +31,6 @@ from onboarding_api.services.renewals import Renewals
 from onboarding_api.services.tenants import Authorities
 
 _PEM = click.Path(path_type=Path, dir_okay=False)
-
-
 _AGAIN_S = 0.5
 
 

@@ -10,7 +10,6 @@ from onboarding_api.domain.certificates import Leaf, device_subject
 from onboarding_api.domain.identifiers import DeviceKey, Timestamp
 
 X509_CERT = "x509-cert"
-ISO = "%Y-%m-%dT%H:%M:%SZ"
 
 Document = dict[str, object]
 

@@ -13,7 +13,7 @@ from onboarding_api.domain.errors import SchemaOutdatedError
 from onboarding_api.domain.identifiers import Randomness, Timestamp
 from onboarding_api.domain.sealing import Seal
 from onboarding_api.services.management.attempts import until_settled
-from onboarding_api.storage.database import Connection, Database
+from onboarding_api.storage.database import Database
 from onboarding_api.storage.signing_keys import SealedSigningKey, find_signing_keys, insert_signing_key
 from onboarding_protocol.assignment import jwk_thumbprint
 
@@ -58,12 +58,7 @@ def has_signing_keys(database: Database) -> bool:
 def open_signing_keys(database: Database, seal: Seal) -> SigningKeys:
     """Open the keys that sign assignments. They never change, so they tell whose key file it is."""
     with database.reading() as connection:
-        return opened_signing_keys(connection, seal)
-
-
-def opened_signing_keys(connection: Connection, seal: Seal) -> SigningKeys:
-    """Open them in a transaction."""
-    assignment = find_signing_keys(connection, _ASSIGNMENT)
+        assignment = find_signing_keys(connection, _ASSIGNMENT)
     if not assignment:
         raise SchemaOutdatedError("the database has no signing keys yet")
     return SigningKeys(

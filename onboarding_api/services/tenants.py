@@ -12,7 +12,6 @@ from onboarding_api.domain.certificates import Authority, create_authority, new_
 from onboarding_api.domain.errors import (
     EndpointMissingError,
     EndpointRefusedError,
-    TenantExistsError,
     TenantUnknownError,
 )
 from onboarding_api.domain.hono import Document, tenant_document
@@ -74,8 +73,6 @@ class Tenants:
 
         def attempt() -> Authority:
             with self._database.writing() as connection:
-                if tenant_exists(connection, tenant):
-                    raise TenantExistsError(f"there is already a tenant {tenant}")
                 insert_tenant_document(connection, tenant, version, checked, now)
                 set_endpoint(connection, tenant, endpoint_url, anchor)
                 insert_authority(connection, sealed, now)

@@ -14,7 +14,7 @@ from onboarding_api.domain.audit import SERVICE, SERVICE_CHAIN, Action, Actor, E
 from onboarding_api.domain.errors import SchemaOutdatedError, SealBrokenError
 from onboarding_api.domain.identifiers import Randomness, Timestamp
 from onboarding_api.domain.sealing import Seal
-from onboarding_api.services.signing_keys import TOKEN, new_signing_key, opened_signing_keys
+from onboarding_api.services.signing_keys import TOKEN, new_signing_key, open_signing_keys
 from onboarding_api.storage.audit import record
 from onboarding_api.storage.database import Connection, Database
 from onboarding_api.storage.signing_keys import (
@@ -97,8 +97,8 @@ def rotate_token_keys(
     The old key verifies until its tokens have expired; with `revoke` nothing is verified by it any more, nor by keys
     that were retired before. A standby key that does not open is passed over.
     """
+    open_signing_keys(database, seal)
     with database.writing() as connection:
-        opened_signing_keys(connection, seal)
         keys = _present_keys(connection)
         if len(keys) == 1:
             keys = [*keys, _new_standby(connection, seal, randomness, now)]

@@ -36,7 +36,7 @@ _CHAINS = select(audit_entries.c.chain).distinct().order_by(audit_entries.c.chai
 
 
 def record(connection: Connection, actor: Actor, now: Timestamp, *events: Event) -> None:
-    """Append what was done to its chains. To be called last in a transaction."""
+    """Append what was done to its chains. To be called when all else that the transaction writes is written."""
     for name, group in groupby(sorted(events, key=_chain), key=_chain):
         _append(connection, actor, now, name, list(group))
 

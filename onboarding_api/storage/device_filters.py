@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, exists, false, select, union
 
-from onboarding_api.domain.hono import ISO
-from onboarding_api.domain.identifiers import TenantId
+from onboarding_api.domain.hono import iso
+from onboarding_api.domain.identifiers import TenantId, Timestamp
 from onboarding_api.domain.management.search import Filter, Search
 from onboarding_api.storage.searching import Condition, Searched, condition
 from onboarding_api.storage.tables import device_members, devices
@@ -165,8 +165,8 @@ def _between(column: ColumnElement[str], begins: str) -> Condition:
 
 def _created(text: str) -> Condition:
     try:
-        moment = datetime.datetime.strptime(text, ISO).replace(tzinfo=datetime.UTC)
-    except ValueError:
+        moment = Timestamp(int(datetime.datetime.fromisoformat(text).timestamp()))
+        written_so = iso(moment) == text
+    except (ValueError, OverflowError):
         return false()
-    written_so = moment.strftime(ISO) == text
-    return devices.c.created_at == int(moment.timestamp()) if written_so else false()
+    return devices.c.created_at == moment if written_so else false()

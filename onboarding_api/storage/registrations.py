@@ -7,15 +7,21 @@ hardware's sequence and state, the tenant as it was judged, the unused challenge
 ConcurrentChangeError rolls everything back.
 """
 
-from typing import cast
+from sqlalchemy import Connection, and_, bindparam, delete, exists, insert, literal, or_, select, update
 
-from sqlalchemy import Connection, CursorResult, and_, bindparam, delete, exists, insert, literal, or_, select, update
-
-from onboarding_api.domain.errors import ConcurrentChangeError
 from onboarding_api.domain.hono import X509_CERT, Document, auth_id
 from onboarding_api.domain.identifiers import DeviceId, DeviceKey, HardwareId, TenantId, UserId, Version
 from onboarding_api.domain.ownership import Hardware, HardwareState, Holding, Transition
 from onboarding_api.domain.registrations import Registration, Standing
+from onboarding_api.storage.certifying import (
+    INSERT_CERTIFICATE,
+    REPLACE_CREDENTIAL,
+    SUPERSEDE,
+    TOUCH_DEVICE,
+    certificate_row,
+    expect_one,
+    none_is_disabled,
+)
 from onboarding_api.storage.devices import require_room
 from onboarding_api.storage.tables import certificates, credentials, devices, hardware, onboardings, owners, tenants
 
@@ -56,27 +62,6 @@ _INSERT_DEVICE = insert(devices)
 _INSERT_CREDENTIAL = insert(credentials)
 _INSERT_OWNER = insert(owners)
 _INSERT_HARDWARE = insert(hardware)
-_INSERT_CERTIFICATE = insert(certificates)
-_TOUCH_DEVICE = (
-    update(devices)
-    .where(
-        devices.c.tenant_id == bindparam("tenant"),
-        devices.c.device_id == bindparam("device"),
-        devices.c.version == bindparam("expected_device"),
-        devices.c.credentials_version == bindparam("expected"),
-    )
-    .values(credentials_version=bindparam("successor"))
-)
-_REPLACE_CREDENTIAL = (
-    update(credentials)
-    .where(
-        credentials.c.tenant_id == bindparam("tenant"),
-        credentials.c.device_id == bindparam("device"),
-        credentials.c.type == X509_CERT,
-        credentials.c.auth_id == bindparam("name"),
-    )
-    .values(document=bindparam("replacement"))
-)
 _REPLACE_OWNER = (
     update(owners)
     .where(owners.c.tenant_id == bindparam("tenant"), owners.c.device_id == bindparam("device"))
@@ -89,15 +74,6 @@ _REASSIGN_HARDWARE = update(hardware).where(
     hardware.c.key_hash == bindparam("hardware"),
     hardware.c.sequence == bindparam("expected"),
     hardware.c.state == bindparam("expected_state"),
-)
-_REVOKE = (
-    update(certificates)
-    .where(
-        certificates.c.tenant_id == bindparam("tenant"),
-        certificates.c.key_hash == bindparam("hardware"),
-        certificates.c.revoked_at.is_(None),
-    )
-    .values(revoked_at=bindparam("now"), revocation="superseded")
 )
 _CONSUME = (
     update(onboardings)
@@ -134,13 +110,9 @@ def find_standing(connection: Connection, key_hash: HardwareId, operational_key:
             owner=None if row.user_id is None else UserId(row.user_id),
             version=Version(row.version),
             credentials_version=Version(row.credentials_version),
-            enabled=all(each.get("enabled") is not False for each in (row.device, certificate, *_secrets(certificate))),
+            enabled=none_is_disabled(certificate, row.device),
         )
     return Standing(Hardware(row.resets, row.sequence, HardwareState(row.state), holding), row.key_taken)
-
-
-def _secrets(credential: Document) -> list[Document]:
-    return cast("list[Document]", credential.get("secrets", []))
 
 
 def write_registration(connection: Connection, registration: Registration) -> None:
@@ -150,16 +122,25 @@ def write_registration(connection: Connection, registration: Registration) -> No
         require_room(connection, registration.key.tenant)
     if holding:
         old = {"tenant": holding.key.tenant, "hardware": registration.hardware, "now": registration.now}
-        connection.execute(_REVOKE, old)
+        connection.execute(SUPERSEDE, old)
     if holding and registration.transition is Transition.RENEW:
         _renew_device(connection, registration, holding)
     else:
         if holding:
             gone = {"tenant": holding.key.tenant, "device": holding.key.device}
-            _expect_one(connection.execute(_REMOVE_DEVICE, gone))
+            expect_one(connection.execute(_REMOVE_DEVICE, gone))
         _create_device(connection, registration)
     _assign_hardware(connection, registration)
-    connection.execute(_INSERT_CERTIFICATE, _certificate_row(registration))
+    connection.execute(
+        INSERT_CERTIFICATE,
+        certificate_row(
+            registration.key,
+            registration.hardware,
+            registration.operational_key,
+            registration.authority,
+            registration.leaf,
+        ),
+    )
     consumed = {
         "onboarding": registration.onboarding,
         "tenant": registration.claimant.tenant,
@@ -170,7 +151,7 @@ def write_registration(connection: Connection, registration: Registration) -> No
         "answer": registration.reply,
         "expected_tenant": registration.tenant.version,
     }
-    _expect_one(connection.execute(_CONSUME, consumed))
+    expect_one(connection.execute(_CONSUME, consumed))
 
 
 def _create_device(connection: Connection, registration: Registration) -> None:
@@ -192,9 +173,9 @@ def _create_device(connection: Connection, registration: Registration) -> None:
 def _renew_device(connection: Connection, registration: Registration, holding: Holding) -> None:
     name = {"tenant": holding.key.tenant, "device": holding.key.device}
     expected = {"expected_device": holding.version, "expected": holding.credentials_version}
-    _expect_one(connection.execute(_TOUCH_DEVICE, name | expected | {"successor": registration.version}))
+    expect_one(connection.execute(TOUCH_DEVICE, name | expected | {"successor": registration.version}))
     changed = name | {"name": registration.auth_id, "replacement": registration.credential}
-    if connection.execute(_REPLACE_CREDENTIAL, changed).rowcount == 0:
+    if connection.execute(REPLACE_CREDENTIAL, changed).rowcount == 0:
         added = {"type": X509_CERT, "auth_id": registration.auth_id, "document": registration.credential}
         connection.execute(_INSERT_CREDENTIAL, {"tenant_id": name["tenant"], "device_id": name["device"]} | added)
     if holding.owner is None:
@@ -202,7 +183,7 @@ def _renew_device(connection: Connection, registration: Registration, holding: H
         connection.execute(_INSERT_OWNER, {"tenant_id": name["tenant"], "device_id": name["device"]} | owner)
     elif holding.owner != registration.claimant.user:
         new = {"user": registration.claimant.user, "now": registration.now}
-        _expect_one(connection.execute(_REPLACE_OWNER, name | new))
+        expect_one(connection.execute(_REPLACE_OWNER, name | new))
 
 
 def _assign_hardware(connection: Connection, registration: Registration) -> None:
@@ -231,24 +212,4 @@ def _assign_hardware(connection: Connection, registration: Registration) -> None
             "expected": before.sequence,
             "expected_state": before.state.value,
         }
-        _expect_one(connection.execute(_REASSIGN_HARDWARE, row | expected))
-
-
-def _certificate_row(registration: Registration) -> dict[str, object]:
-    leaf = registration.leaf
-    return {
-        "authority_id": registration.authority,
-        "serial": leaf.serial,
-        "tenant_id": registration.key.tenant,
-        "device_id": registration.key.device,
-        "key_hash": registration.hardware,
-        "spki_hash": registration.operational_key,
-        "fingerprint": leaf.fingerprint,
-        "not_before": leaf.not_before,
-        "not_after": leaf.not_after,
-    }
-
-
-def _expect_one(result: CursorResult[tuple[object, ...]]) -> None:
-    if result.rowcount != 1:
-        raise ConcurrentChangeError("another request changed the same rows")
+        expect_one(connection.execute(_REASSIGN_HARDWARE, row | expected))

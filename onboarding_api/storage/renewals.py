@@ -1,13 +1,19 @@
 """Renewing a certificate: one statement to read what counts now, four to write. Every statement names the tenant."""
 
-from typing import cast
+from sqlalchemy import Connection, and_, bindparam, exists, select
 
-from sqlalchemy import Connection, CursorResult, and_, bindparam, exists, insert, select, update
-
-from onboarding_api.domain.errors import ConcurrentChangeError
 from onboarding_api.domain.hono import X509_CERT, Document, auth_id
 from onboarding_api.domain.identifiers import AuthorityId, DeviceKey, HardwareId, Version
 from onboarding_api.domain.renewals import Certified, Held, Renewal
+from onboarding_api.storage.certifying import (
+    INSERT_CERTIFICATE,
+    REPLACE_CREDENTIAL,
+    SUPERSEDE,
+    TOUCH_DEVICE,
+    certificate_row,
+    expect_one,
+    none_is_disabled,
+)
 from onboarding_api.storage.tables import certificates, credentials, devices, hardware, tenants
 from onboarding_protocol.renewal import Validity
 
@@ -45,38 +51,10 @@ _FIND = (
     )
     .where(hardware.c.tenant_id == bindparam("tenant"), hardware.c.device_id == bindparam("device"))
 )
-_TOUCH_DEVICE = (
-    update(devices)
-    .where(
-        devices.c.tenant_id == bindparam("tenant"),
-        devices.c.device_id == bindparam("device"),
-        devices.c.version == bindparam("expected_device"),
-        devices.c.credentials_version == bindparam("expected"),
-        exists().where(tenants.c.tenant_id == bindparam("tenant"), tenants.c.version == bindparam("expected_tenant")),
-    )
-    .values(credentials_version=bindparam("successor"))
+_TOUCH_DEVICE = TOUCH_DEVICE.where(
+    exists().where(tenants.c.tenant_id == bindparam("tenant"), tenants.c.version == bindparam("expected_tenant"))
 )
-_REPLACE_CREDENTIAL = (
-    update(credentials)
-    .where(
-        credentials.c.tenant_id == bindparam("tenant"),
-        credentials.c.device_id == bindparam("device"),
-        credentials.c.type == X509_CERT,
-        credentials.c.auth_id == bindparam("name"),
-    )
-    .values(document=bindparam("replacement"))
-)
-_SUPERSEDE = (
-    update(certificates)
-    .where(
-        certificates.c.tenant_id == bindparam("tenant"),
-        certificates.c.key_hash == bindparam("hardware_key"),
-        certificates.c.fingerprint == bindparam("old"),
-        certificates.c.revoked_at.is_(None),
-    )
-    .values(revoked_at=bindparam("now"), revocation="superseded")
-)
-_INSERT = insert(certificates)
+_SUPERSEDE = SUPERSEDE.where(certificates.c.fingerprint == bindparam("old"))
 
 
 def find_certified(connection: Connection, key: DeviceKey) -> Certified | None:
@@ -86,11 +64,10 @@ def find_certified(connection: Connection, key: DeviceKey) -> Certified | None:
     if row is None:
         return None
     credential: Document | None = row.credential
-    documents = [row.tenant, row.device, credential or {"enabled": False}, *_secrets(credential or {})]
     return Certified(
         hardware=HardwareId(row.key_hash),
         operational_key=row.operational_key,
-        enabled=all(document.get("enabled") is not False for document in documents),
+        enabled=credential is not None and none_is_disabled(credential, row.tenant, row.device),
         tenant_version=Version(row.tenant_version),
         version=Version(row.version),
         credentials_version=Version(row.credentials_version),
@@ -114,31 +91,11 @@ def write_renewal(connection: Connection, renewal: Renewal) -> None:
         "expected": before.credentials_version,
         "expected_tenant": before.tenant_version,
     }
-    _expect_one(connection.execute(_TOUCH_DEVICE, name | expected | {"successor": renewal.version}))
+    expect_one(connection.execute(_TOUCH_DEVICE, name | expected | {"successor": renewal.version}))
     credential = {"name": renewal.auth_id, "replacement": renewal.credential}
-    _expect_one(connection.execute(_REPLACE_CREDENTIAL, name | credential))
-    old = {"hardware_key": before.hardware, "old": before.held.fingerprint, "now": renewal.now}
-    _expect_one(connection.execute(_SUPERSEDE, name | old))
-    row = {
-        "authority_id": before.held.authority,
-        "serial": leaf.serial,
-        "tenant_id": renewal.key.tenant,
-        "device_id": renewal.key.device,
-        "key_hash": before.hardware,
-        "spki_hash": before.operational_key,
-        "fingerprint": leaf.fingerprint,
-        "not_before": leaf.not_before,
-        "not_after": leaf.not_after,
-        "renews": before.held.fingerprint,
-        "certificate": leaf.der,
-    }
-    connection.execute(_INSERT, row)
-
-
-def _secrets(credential: Document) -> list[Document]:
-    return cast("list[Document]", credential.get("secrets", []))
-
-
-def _expect_one(result: CursorResult[tuple[object, ...]]) -> None:
-    if result.rowcount != 1:
-        raise ConcurrentChangeError("another request changed the same rows")
+    expect_one(connection.execute(REPLACE_CREDENTIAL, name | credential))
+    old = {"hardware": before.hardware, "old": before.held.fingerprint, "now": renewal.now}
+    expect_one(connection.execute(_SUPERSEDE, name | old))
+    renewed = {"renews": before.held.fingerprint, "certificate": leaf.der}
+    row = certificate_row(renewal.key, before.hardware, before.operational_key, before.held.authority, leaf)
+    connection.execute(INSERT_CERTIFICATE, row | renewed)

@@ -44,7 +44,9 @@ def find_tenant(connection: Connection, tenant: TenantId, *, lock: bool = False)
 def insert_tenant_document(
     connection: Connection, tenant: TenantId, version: Version, document: TenantDocument, now: Timestamp
 ) -> None:
-    """Store a new tenant; it has no endpoint yet."""
+    """Store a new tenant, or refuse its id or its alias; it has no endpoint yet."""
+    if find_tenant(connection, tenant) is not None:
+        raise TenantExistsError(f"there is already a tenant {tenant}")
     _require_alias(connection, tenant, document)
     row = {
         "tenant_id": tenant,

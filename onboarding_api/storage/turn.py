@@ -8,7 +8,7 @@ import fcntl
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from onboarding_api.domain.errors import DatabaseBusyError, DatabaseUnusableError
@@ -45,17 +45,16 @@ class Turn:
     def _take(self) -> None:
         with self._changed:
             if not self._thread_waits:
-                try:
-                    return fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    self._thread_waits = True
-                    threading.Thread(target=self._wait, name="database-turn", daemon=True).start()
+                with suppress(BlockingIOError):
+                    fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    return
+                self._thread_waits = True
+                threading.Thread(target=self._wait, name="database-turn", daemon=True).start()
             self._wanted = True
             granted = self._changed.wait_for(lambda: self._granted, self._patience_s)
             self._wanted = self._granted = False
         if not granted:
             raise DatabaseBusyError("somebody else has been writing to the database for too long")
-        return None
 
     def _wait(self) -> None:
         fcntl.flock(self._file, fcntl.LOCK_EX)

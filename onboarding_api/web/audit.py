@@ -6,7 +6,7 @@ from flask import Blueprint, Response, request
 from onboarding_api.domain.management.identifiers import read_tenant
 from onboarding_api.services.audit import Page
 from onboarding_api.services.registry import Registry
-from onboarding_api.web.management.requests import manager, read_number
+from onboarding_api.web.management.requests import NUMBER_MAX, manager, read_number
 
 LINES = "application/x-ndjson"
 _JSON = "application/json"
@@ -21,7 +21,7 @@ def audit_views(registry: Registry) -> Blueprint:
     @views.get("/<tenant>")
     def read(tenant: str | None) -> Response:
         who = manager(registry)
-        after = read_number("since", 0, 0, 10**15)
+        after = read_number("since", 0, 0, NUMBER_MAX)
         count = read_number("limit", _PAGE, 1, _PAGE_MAX)
         wanted = None if tenant is None else read_tenant(tenant)
         return _show(registry.audit.read(who, wanted, after, count), count)

@@ -13,6 +13,7 @@ import msgspec
 from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from onboarding_api.domain.management.documents import explain
 from onboarding_api.web.refusals import BodyMissingError, BodyRefusedError, MediaTypeError
 
 BODY_MAX_OCTETS = 16 * 1024
@@ -80,8 +81,8 @@ def read_body(kind: type[Body]) -> Body:
     try:
         return msgspec.convert(_whole(msgspec.json.decode(octets)), kind)
     except msgspec.ValidationError as error:
-        reason, _, path = str(error).partition(" - at `$")
-        raise BodyRefusedError(_member(reason, path), reason) from error
+        reason, member = explain(error)
+        raise BodyRefusedError(member, reason) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BodyRefusedError("", "not a JSON document in UTF-8") from error
 
@@ -122,10 +123,3 @@ def _whole(document: object) -> object:
         return document
     members = document.items()
     return {name: int(each) if isinstance(each, float) and each.is_integer() else each for name, each in members}
-
-
-def _member(reason: str, path: str) -> str:
-    if path:
-        return path.strip("`.")
-    quoted = re.search(r"field `([^`]*)`", reason)
-    return quoted.group(1) if quoted else ""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from onboarding_api.domain.errors import RegistryError
+from onboarding_api.domain.errors import MemberRefusedError, RegistryError
 
 
 class MediaTypeError(RegistryError):
@@ -33,17 +33,5 @@ class BodyMissingError(RegistryError):
         return {"errors": [{"member": "", "reason": str(self)}]}
 
 
-class BodyRefusedError(RegistryError):
+class BodyRefusedError(MemberRefusedError):
     """The body is not what this operation takes."""
-
-    remedy = "Correct the member named in `errors` and send the request again."
-
-    def __init__(self, member: str, reason: str) -> None:
-        super().__init__(f"{member}: {reason}" if member else reason)
-        self.member = member
-        self.reason = reason
-
-    @property
-    def facts(self) -> Mapping[str, object]:
-        """The member and what is wrong with it."""
-        return {"errors": [{"member": self.member, "reason": self.reason}]}

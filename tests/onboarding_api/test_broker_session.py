@@ -1,17 +1,26 @@
 """What devices say is not lost: while no listener runs, while the database is away, and if a listener dies."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 
 import psycopg
 import pytest
 
 from onboarding_api.app import wall_clock
 from onboarding_api.broker_session import BrokerAccess, BrokerSession
+from onboarding_api.domain.identifiers import Timestamp
+from onboarding_api.key_file import load_seal
+from onboarding_api.listener import Ears, listen
+from onboarding_api.services.contacts import Contacts
+from onboarding_api.services.renewals import Renewals
+from onboarding_api.services.tenants import Authorities
+from onboarding_api.storage.database import Database
 from onboarding_protocol.assignment import contact_event, event_topic
 from tests.onboarding_api.actors import Api, FactoryDevice, Json, User, database_url
 from tests.onboarding_api.postgresql import USER, PostgreSQL
+from tests.onboarding_api.test_busy_database import HURRIED_S
 from tests.onboarding_api.test_listener import as_device, broker_for, listener, running
 from tests.onboarding_api.test_streams import events, follow
 from tests.world.broker import BrokerFiles
@@ -82,8 +91,7 @@ async def test_a_contact_that_nobody_heard_is_heard_by_the_next_listener(api: Ap
 
 async def test_a_message_is_given_again_until_it_was_dealt_with(api: Api, story: Story) -> None:
     files = broker_for(api)
-    keys = files.folder / "listener.pem", files.folder / "listener.key"
-    access = BrokerAccess.of(files.url, files.authority, *keys, "session")
+    access = access_to(files)
 
     async def first_of(session: BrokerSession, deal: bool) -> object:
         await session.subscribe("event/#", qos=1)
@@ -102,6 +110,11 @@ async def test_a_message_is_given_again_until_it_was_dealt_with(api: Api, story:
             assert await first_of(session, deal=True) == b"1"
         async with BrokerSession(access, access.tls()) as session:
             assert await first_of(session, deal=True) == b"2"
+
+
+def access_to(files: BrokerFiles) -> BrokerAccess:
+    keys = files.folder / "listener.pem", files.folder / "listener.key"
+    return BrokerAccess.of(files.url, files.authority, *keys, "session")
 
 
 async def broker_listens(files: BrokerFiles) -> None:
@@ -131,6 +144,48 @@ async def test_a_listener_waits_for_its_database(api: Api, story: Story, request
         finally:
             reopened.close()
         assert await process.stop() == 0
+
+
+class Attempts:
+    """A clock that knows how often a listener of this process has begun to deal with a message."""
+
+    def __init__(self) -> None:
+        self.second = asyncio.Event()
+        self._count = 0
+
+    def clock(self) -> Timestamp:
+        self._count += 1
+        if self._count == 2:
+            self.second.set()
+        return wall_clock()
+
+
+@asynccontextmanager
+async def hurried_listener(api: Api, files: BrokerFiles, attempts: Attempts) -> AsyncIterator[None]:
+    """A listener in this process that does not wait long for its database."""
+    with closing(Database(api.database_url, HURRIED_S)) as database:
+        renewals = Renewals(database, Authorities(database, load_seal(api.key_file)), os.urandom)
+        ears = Ears(Contacts(database), renewals, attempts.clock)
+        ready = asyncio.Event()
+        listening = asyncio.create_task(listen(ears, access_to(files), ready.set))
+        try:
+            await ready.wait()
+            yield
+        finally:
+            listening.cancel()
+            await asyncio.wait([listening])
+
+
+async def test_a_listener_waits_for_a_database_that_others_keep_busy(api: Api, story: Story) -> None:
+    files, attempts = broker_for(api), Attempts()
+    async with running("broker", files.command, api.folder), asyncio.timeout(PATIENCE_S):
+        await broker_listens(files)
+        async with hurried_listener(api, files, attempts):
+            with api.database.writing() as connection:
+                connection.exec_driver_sql("UPDATE hardware SET model = model")
+                await story.make_contact(files)
+                await attempts.second.wait()
+            await story.becomes_connected()
 
 
 @pytest.mark.parametrize("sessions", [("one", "two"), ("same", "same")])

@@ -1,42 +1,30 @@
-"""device import and export over a registry: what becomes of rows, and what comes back."""
+"""device import over a registry: what becomes of the rows."""
 
-import base64
-import fcntl
 import json
 import os
 import stat
-import subprocess
 import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 
 import bcrypt
 import pytest
 
 from onboarding_api.cli.local import local_operator
 from onboarding_api.domain.bulk.plan import OnConflict, Outcome
-from onboarding_api.domain.bulk.records import RECORD_MAX
 from onboarding_api.domain.bulk.rows import Row
-from onboarding_api.domain.errors import (
-    FileNotWritableError,
-    FileUnreadableError,
-    ImportRunningError,
-    TenantUnknownError,
-)
 from onboarding_api.domain.identifiers import DeviceId, TenantId, Timestamp
 from onboarding_api.key_file import load_seal
 from onboarding_api.services.bulk.imports import DeviceImport, Import
 from onboarding_api.services.management.credentials import CredentialManagement
 from tests.onboarding_api.actors import NOON, Api, Json
+from tests.onboarding_api.bulk import PSK, counts, line, lines_in, psk
 from tests.onboarding_api.managers import Manager
-from tests.onboarding_api.processes import PROGRAM
 from tests.onboarding_api.shell import Shell
 from tests.onboarding_api.test_races import at_once
 
 ACME = TenantId("acme")
-PSK = {"type": "psk", "auth-id": "p", "secrets": [{"key": "AQID"}]}
 
 
 @pytest.fixture
@@ -48,24 +36,6 @@ def shell(api: Api) -> Shell:
 def importing(api: Api) -> DeviceImport:
     credentials = CredentialManagement(api.database, load_seal(api.key_file), os.urandom)
     return DeviceImport(api.database, credentials, os.urandom, ThreadPoolExecutor(1))
-
-
-def lines_in(folder: Path, *lines: Json, name: str = "devices.ndjson") -> str:
-    path = folder / name
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    return str(path)
-
-
-def line(device: str, *credentials: Json, **document: object) -> Json:
-    return {"device-id": device, "device": document, "credentials": list(credentials)}
-
-
-def psk(auth_id: str, key: str = "AQID", **secret: object) -> Json:
-    return {"type": "psk", "auth-id": auth_id, "secrets": [{"key": key} | secret]}
-
-
-def counts(done: Json) -> dict[str, int]:
-    return {name: done[name] for name in ("created", "replaced", "skipped", "rejected") if done[name]}
 
 
 def test_rows_become_devices_and_credentials(shell: Shell, amy: Manager) -> None:
@@ -123,14 +93,6 @@ def test_a_row_with_half_a_surrogate_pair_stops_nothing(api: Api, shell: Shell) 
     (kept,) = (shell.folder / "devices.rejects.ndjson").read_text().splitlines()
     assert json.loads(kept)["device"] == {"ext": {"a": "\ud800"}}
     assert "not a JSON document" in json.loads(kept)["rejected"]
-
-
-def test_a_file_whose_name_is_not_utf_8_is_imported_and_its_refused_rows_are_named(shell: Shell) -> None:
-    path = lines_in(shell.folder, line("d 1"), name=os.fsdecode(b"d\xff.ndjson"))
-    result = shell.run("device", "import", "acme", path)
-    assert result.exit_code == 3
-    assert "1 rejected" in result.stdout
-    assert "d\ufffd.rejects.ndjson" in result.stdout
 
 
 def test_what_a_row_brings_is_told_to_a_person_without_steering_the_terminal(shell: Shell) -> None:
@@ -248,67 +210,6 @@ def test_plain_passwords_are_hashed_and_left_nowhere(api: Api, shell: Shell) -> 
     assert plain not in result.output
 
 
-def test_an_export_restores_what_the_api_shows(shell: Shell, amy: Manager) -> None:
-    certificate = {"type": "x509-cert", "auth-id": "CN=a,O=b", "secrets": [{"comment": "-1"}]}
-    vendor = {"type": "vendor", "auth-id": "@v", "free": 1, "secrets": [{"x": "+1"}, {"y": 2}]}
-    path = lines_in(
-        shell.folder,
-        line("=1", certificate, ext={"a": [1, None]}),
-        line("d2", vendor, via=["g,1", "g2"]),
-        line("d3", enabled=False, memberOf=["one", "two"]),
-    )
-    shell.ok("device", "import", "acme", path)
-    first = shell.ok("device", "export", "acme")
-    for form in ("ndjson", "csv"):
-        target = shell.folder / f"export.{form}"
-        shell.ok("device", "export", "acme", "--format", form, "--output", str(target))
-        assert stat.S_IMODE(target.stat().st_mode) == 0o600
-        cells = target.read_text().replace("\n", ",").split(",")
-        assert not [cell for cell in cells if cell.startswith(("=", "@", "+"))]
-        amy.send("DELETE", "/v1/devices/acme")
-        assert counts(shell.events("device", "import", "acme", str(target))[-1]) == {"created": 3}
-        assert without_status(shell.ok("device", "export", "acme")) == without_status(first)
-
-
-def without_status(text: str) -> list[Json]:
-    devices = [json.loads(each) for each in text.splitlines()]
-    for device in devices:
-        device["device"].pop("status")
-    return devices
-
-
-def test_an_export_holds_no_secret_unless_told_and_then_keys_are_sealed(api: Api, shell: Shell, amy: Manager) -> None:
-    password = {"type": "hashed-password", "auth-id": "u", "secrets": [{"pwd-plain": "a secret"}]}
-    shell.ok("device", "import", "acme", lines_in(shell.folder, line("d1", psk("p", "c2VjcmV0IGtleQ=="), password)))
-    stored = api.rows("SELECT type, document FROM credentials ORDER BY type")
-    for form in ("ndjson", "csv"):
-        plain = shell.ok("device", "export", "acme", "--format", form)
-        assert "$2a$" not in plain
-        sealed = shell.folder / f"sealed.{form}"
-        shell.ok("device", "export", "acme", "--format", form, "--with-secrets", "--output", str(sealed))
-        assert "$2a$" in sealed.read_text()
-        assert "c2VjcmV0IGtleQ" not in plain + sealed.read_text()
-        (shell.folder / f"plain.{form}").write_text(plain)
-        amy.send("DELETE", "/v1/devices/acme")
-        (refused, done) = shell.events("device", "import", "acme", str(shell.folder / f"plain.{form}"), ends_with=3)[1:]
-        assert counts(done) == {"rejected": 1}
-        assert "holds nothing" in refused["errors"][0]["reason"]
-        (refused, _) = shell.events("device", "import", "globex", str(sealed), ends_with=3)[1:]
-        assert "sealed for another tenant" in refused["errors"][0]["reason"]
-        (shell.folder / f"sealed.rejects.{form}").unlink()
-        shell.ok("device", "import", "acme", str(sealed))
-        now = api.rows("SELECT type, document FROM credentials ORDER BY type")
-        assert now[0] == stored[0]
-        assert opened(api, now[1]) == opened(api, stored[1]) == b"secret key"
-
-
-def opened(api: Api, row: tuple[object, ...]) -> bytes:
-    document = json.loads(row[1]) if isinstance(row[1], str) else row[1]
-    secret = document["secrets"][0]  # type: ignore[index]
-    seal = load_seal(api.key_file)
-    return seal.open_octets(base64.b64decode(secret["sealed-key"]), "pre-shared key", f"acme\0p\0{secret['id']}")
-
-
 @pytest.mark.parametrize("on_conflict", list(OnConflict))
 def test_a_batch_that_is_repeated_recognises_what_it_wrote(
     api: Api, importing: DeviceImport, on_conflict: OnConflict
@@ -334,72 +235,3 @@ def test_rivals_in_one_import_write_each_device_once(api: Api, importing: Device
     outcomes = Counter(verdict.outcome for verdicts in at_once(calls) for verdict in verdicts)
     assert outcomes == {Outcome.CREATED: 50, Outcome.SKIPPED: 150}
     assert api.count("devices") == 50
-
-
-def test_two_processes_do_not_import_one_file(shell: Shell) -> None:
-    path = Path(lines_in(shell.folder, line("d1")))
-    with path.open("rb") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        assert isinstance(shell.refused("device", "import", "acme", str(path)), ImportRunningError)
-
-
-def test_refused_rows_of_an_earlier_import_are_not_overwritten(shell: Shell) -> None:
-    path = lines_in(shell.folder, line("d 1"))
-    assert shell.run("device", "import", "acme", path).exit_code == 3
-    assert isinstance(shell.refused("device", "import", "acme", path), FileNotWritableError)
-    assert shell.run("device", "import", "acme", path, "--restart").exit_code == 3
-
-
-@pytest.mark.parametrize("form", ["csv", "ndjson"])
-def test_a_file_that_turns_out_unreadable_leaves_nothing_and_can_be_corrected(shell: Shell, form: str) -> None:
-    path = shell.folder / f"devices.{form}"
-    text = "device-id\nd1\n" if form == "csv" else '{"device-id": "d1"}\n'
-    path.write_bytes(text.encode("utf-16"))
-    before = set(shell.folder.iterdir())
-    assert isinstance(shell.refused("device", "import", "acme", str(path)), FileUnreadableError)
-    assert set(shell.folder.iterdir()) == before
-    path.write_text(text)
-    assert counts(shell.events("device", "import", "acme", str(path))[-1]) == {"created": 1}
-
-
-@pytest.mark.parametrize("form", ["csv", "ndjson"])
-def test_a_row_that_is_too_long_is_told_to_be_corrected_where_it_is_whole(shell: Shell, form: str) -> None:
-    path = shell.folder / f"devices.{form}"
-    long = "x" * RECORD_MAX
-    path.write_text(
-        f"device-id,ext.a\nd1,{long}\nd2,\n"
-        if form == "csv"
-        else f'{{"device-id": "d1", "device": {{"ext": {{"a": "{long}"}}}}}}\n{{"device-id": "d2"}}\n'
-    )
-    _, rejected, done = shell.events("device", "import", "acme", str(path), ends_with=3)
-    assert counts(done) == {"created": 1, "rejected": 1}
-    assert "shorten it in this file" in rejected["errors"][0]["reason"]
-    rejects = shell.folder / f"devices.rejects.{form}"
-    assert len(rejects.read_text()) < RECORD_MAX + 1000
-    assert counts(shell.events("device", "import", "acme", str(rejects), ends_with=3)[-1]) == {"rejected": 1}
-
-
-def test_a_full_disk_is_told_and_the_import_goes_on_when_there_is_room(shell: Shell) -> None:
-    path = lines_in(shell.folder, *(line("d 1", ext={"a": "x" * 60_000}) for _ in range(80)), line("d2"))
-    limited = ["sh", "-c", 'ulimit -f 8192; exec "$0" "$@"', str(PROGRAM), "device", "import", "acme", path]
-    ended = subprocess.run(
-        limited, env=os.environ | shell.variables, cwd=shell.folder, capture_output=True, text=True, check=False
-    )
-    assert ended.returncode == 1
-    assert "cannot write" in ended.stderr
-    assert "Traceback" not in ended.stderr
-    events = shell.events("device", "import", "acme", path, ends_with=3)
-    assert events[0]["event"] == "resumed"
-    assert counts(events[-1]) == {"created": 1, "rejected": 80}
-    assert len((shell.folder / "devices.rejects.ndjson").read_text().splitlines()) == 80
-
-
-def test_what_cannot_be_imported_at_all_says_so_and_leaves_nothing(shell: Shell) -> None:
-    there = lines_in(shell.folder, line("d1"))
-    before = set(shell.folder.iterdir())
-    assert isinstance(shell.refused("device", "import", "nobody", there), TenantUnknownError)
-    assert isinstance(shell.refused("device", "export", "nobody"), TenantUnknownError)
-    for name in ("none.csv", "database.url", ""):
-        error = shell.refused("device", "import", "acme", str(shell.folder / name))
-        assert isinstance(error, FileUnreadableError)
-    assert set(shell.folder.iterdir()) == before

@@ -114,12 +114,15 @@ def test_an_import_wants_a_file_that_it_can_read_twice(shell: Shell, options: li
     assert set(shell.folder.iterdir()) == before
 
 
-def test_an_export_into_a_folder_is_refused_before_anything_is_read(shell: Shell) -> None:
+def test_an_export_into_what_is_no_file_is_refused_and_replaces_nothing(shell: Shell) -> None:
+    pipe = shell.folder / "pipe"
+    os.mkfifo(pipe)
     before = set(shell.folder.iterdir())
-    for output in (shell.folder, shell.folder / "nowhere" / "x", Path("/dev/full/x")):
+    for output in (shell.folder, pipe, shell.folder / "nowhere" / "x", Path("/dev/full/x")):
         error = shell.refused("device", "export", "acme", "--output", str(output))
         assert isinstance(error, FileNotWritableError)
     assert set(shell.folder.iterdir()) == before
+    assert pipe.is_fifo()
 
 
 @pytest.mark.parametrize("value", ["\udcff", "a\udcff*"])

@@ -62,6 +62,7 @@ def test_a_body_beyond_the_limit_is_refused(api: Api) -> None:
         ({"csr": "\N{SNOWMAN}"}, "csr"),
         ({"serial": "x" * 200}, "serial"),
         ({"sreial": "x"}, "sreial"),
+        ({"a`b": "x"}, "a`b"),
     ],
 )
 def test_a_refused_body_names_the_member(

@@ -139,6 +139,32 @@ async def test_a_device_has_its_own_certificate_renewed_and_no_other(api: Api) -
     ]
 
 
+async def test_a_message_that_cannot_be_dealt_with_keeps_no_other_from_being_heard(api: Api) -> None:
+    api.now = wall_clock() - LEAF_LIFE_S * 3 // 4
+    ann, device = api.sign_in("ann"), FactoryDevice()
+    opened = ann.open(device)
+    registered = ann.register(opened, device.answer(opened)).get_json()
+    name, leaf = registered["device"]["id"], base64.b64decode(registered["x5c"][0])
+    with api.database.writing() as connection:
+        connection.exec_driver_sql("UPDATE tenant_authorities SET sealed_key = certificate")
+    files = broker_for(api)
+    async with (
+        running("broker", files.command, api.folder),
+        running("listener", listener(api, files), api.folder) as process,
+    ):
+        await process.wait_event("listening")
+        async with as_device(device, registered, files) as client, asyncio.timeout(10):
+            await client.publish(request_topic("acme", name), create_renewal_request(device.key, leaf), qos=1)
+            await client.publish(event_topic("acme", name), contact_event(1), qos=1)
+            states = [view["state"] for view in await asyncio.to_thread(list, events(follow(ann, opened))) if view]
+        assert states[-1] == "connected"
+        assert await process.stop() == 0
+    failed, connected = (json.loads(line) for line in process.log.read_text().splitlines())
+    assert (failed["event"], failed["topic"]) == ("message.failed", request_topic("acme", name))
+    assert "does not open with this key file" in failed["exception"]
+    assert connected["event"] == "device.connected"
+
+
 async def test_a_listener_comes_back_after_its_broker(api: Api) -> None:
     files = broker_for(api)
     broker = await Process.start("broker", files.command, api.folder)

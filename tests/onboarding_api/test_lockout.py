@@ -16,8 +16,8 @@ from onboarding_api.domain.sign_in_limits import FORGOTTEN_S, KNOWN_S, Buckets, 
 from onboarding_api.services.hashing import STRANGERS, Hashing
 from tests.onboarding_api.actors import PASSWORD, Api, expect_problem
 from tests.onboarding_api.managers import Manager, expect_refusal
-from tests.onboarding_api.test_audit import entries, newest
 from tests.onboarding_api.test_races import at_once
+from tests.onboarding_api.trail import entries, newest
 
 HOME, STRANGE = "203.0.113.1", "198.51.100.7"
 FREE, LONGEST = Kind.PAIR.value

@@ -16,8 +16,8 @@ from onboarding_api.openid_provider import OCTETS_MAX
 from onboarding_api.services.openid import FRESH_S, RETRY_S, STALE_S
 from tests.onboarding_api.actors import NOON, PASSWORD, Api, User, expect_problem
 from tests.onboarding_api.providers import AUDIENCE, DISCOVERY, KEYS, OpenIdServer, PrivateKey, jwk_of, new_rsa
-from tests.onboarding_api.test_audit import newest
 from tests.onboarding_api.test_races import at_once
+from tests.onboarding_api.trail import newest
 
 
 @pytest.fixture

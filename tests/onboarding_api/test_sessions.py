@@ -14,8 +14,8 @@ from onboarding_api.key_file import load_seal
 from onboarding_api.services.sessions import Sessions
 from onboarding_api.services.token_keys import TOKEN_LIFE_S
 from tests.onboarding_api.actors import PASSWORD, Api, Json, User, document, expect_problem
-from tests.onboarding_api.test_audit import newest
 from tests.onboarding_api.test_races import at_once
+from tests.onboarding_api.trail import newest
 
 ACME = Chain("tenant:acme")
 

@@ -10,7 +10,7 @@ from onboarding_api.domain.audit import Chain
 from onboarding_api.key_file import load_seal
 from onboarding_api.services.token_keys import RELOAD_S, TOKEN_LIFE_S, rotate_token_keys
 from tests.onboarding_api.actors import ISSUER, Api, Json, User, document, expect_problem
-from tests.onboarding_api.test_audit import newest
+from tests.onboarding_api.trail import newest
 
 
 @dataclass

@@ -22,7 +22,7 @@ class JsonLines:
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         stream.seek(0)
-        next(read_records(stream, Position(), quoted=""), None)  # refuses a file that is not in UTF-8
+        next(read_records(stream, Position(), quoted=""), None)  # refuses a file in UTF-16
 
     def entries(self, at: Position) -> Iterator[Entry]:
         """Yield the rows from a position on; empty lines are none."""

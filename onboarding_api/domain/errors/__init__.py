@@ -65,7 +65,7 @@ from onboarding_api.domain.errors.onboarding import (
     TenantDisabledError,
     TooManyStreamsError,
 )
-from onboarding_api.domain.errors.refusal import RegistryError
+from onboarding_api.domain.errors.refusal import MemberRefusedError, RegistryError
 from onboarding_api.domain.errors.service import (
     AddressRefusedError,
     BrokerRefusedError,
@@ -123,6 +123,7 @@ __all__ = [
     "LabelProofRefusedError",
     "LimitReachedError",
     "ManagementRefusedError",
+    "MemberRefusedError",
     "NameRefusedError",
     "NothingFoundError",
     "OnboardingUnknownError",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from onboarding_api.domain.errors.refusal import RegistryError
+from onboarding_api.domain.errors.refusal import MemberRefusedError, RegistryError
 
 
 class IdentifierRefusedError(RegistryError):
@@ -118,20 +118,8 @@ class VersionMismatchError(RegistryError):
     remedy = "Read the resource again, apply the change to what it is now, and send its new ETag."
 
 
-class DocumentRefusedError(RegistryError):
+class DocumentRefusedError(MemberRefusedError):
     """A tenant, device, credential or search has a member that is not what it should be."""
-
-    remedy = "Correct the member named in `errors` and send the request again."
-
-    def __init__(self, member: str, reason: str) -> None:
-        super().__init__(f"{member}: {reason}" if member else reason)
-        self.member = member
-        self.reason = reason
-
-    @property
-    def facts(self) -> Mapping[str, object]:
-        """The member and what is wrong with it."""
-        return {"errors": [{"member": self.member, "reason": self.reason}]}
 
 
 class NameRefusedError(RegistryError):

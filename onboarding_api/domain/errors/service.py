@@ -63,7 +63,7 @@ class DatabaseUnreachableError(DatabaseUnusableError):
 class DatabaseBusyError(RegistryError):
     """Others keep the database busy for longer than anybody should wait, or what was asked takes longer."""
 
-    remedy = "Wait as long as Retry-After says and send the same request again; a search, with fewer or other filters."
+    remedy = "Try again shortly; a search, with fewer or other filters."
     retry_after_s: ClassVar[int] = 5
 
 

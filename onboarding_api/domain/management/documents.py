@@ -44,14 +44,14 @@ def read_shape(value: object, shape: type[Shape], where: str = "") -> Shape:
     try:
         return msgspec.convert(value, shape)
     except msgspec.ValidationError as error:
-        reason, member = _explain(error)
+        reason, member = explain(error)
         steps, free, _ = member.partition(_SOME_MEMBER)
         if free and isinstance(value, Mapping):
             member = f"{steps}.{_refused_name(value, steps.split('.'), shape)}"
         raise DocumentRefusedError(_below(where, member), reason) from error
 
 
-def _explain(error: msgspec.ValidationError) -> tuple[str, str]:
+def explain(error: msgspec.ValidationError) -> tuple[str, str]:
     """Return what is wrong, and the member it is wrong with."""
     text = str(error)
     reason, at, path = text.rpartition(" - at `$") if text.endswith("`") and " - at `$" in text else (text, "", "")
@@ -93,16 +93,17 @@ def require_object(value: object, where: str = "") -> Document:
     if not isinstance(value, dict):
         raise DocumentRefusedError(where, "Expected `object`")
     require_storable(value, where)
-    _require_bounded(value, where)
     return value
 
 
 def require_storable(value: object, where: str = "", depth: int = DEPTH_MAX) -> None:
-    """Refuse NUL characters and deep nesting."""
+    """Refuse NUL characters, numbers beyond a double, and deep nesting."""
     if depth == 0:
         raise DocumentRefusedError(where, f"nests deeper than {DEPTH_MAX} levels")
     if isinstance(value, str) and "\0" in value:
         raise DocumentRefusedError(where, "holds a NUL character")
+    if isinstance(value, int | float) and not -sys.float_info.max <= value <= sys.float_info.max:
+        raise DocumentRefusedError(where, "a number beyond a double (IEEE 754)")
     if isinstance(value, dict):
         for name, each in value.items():
             require_storable(name, where)
@@ -110,18 +111,6 @@ def require_storable(value: object, where: str = "", depth: int = DEPTH_MAX) -> 
     elif isinstance(value, list):
         for index, each in enumerate(value):
             require_storable(each, f"{where}[{index}]", depth - 1)
-
-
-def _require_bounded(value: object, where: str) -> None:
-    """Refuse numbers beyond a double."""
-    if isinstance(value, int | float) and not -sys.float_info.max <= value <= sys.float_info.max:
-        raise DocumentRefusedError(where, "a number beyond a double (IEEE 754)")
-    if isinstance(value, dict):
-        for name, each in value.items():
-            _require_bounded(each, f"{where}.{name}" if where else name)
-    elif isinstance(value, list):
-        for index, each in enumerate(value):
-            _require_bounded(each, f"{where}[{index}]")
 
 
 def require_distinct(values: Sequence[object], where: Callable[[int], str], reason: str) -> None:

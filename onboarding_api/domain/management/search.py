@@ -4,7 +4,6 @@ The rule kept here: whatever fits into a request is little work to plan. A datab
 for the one before, and knows bounds of its own, beyond which it only fails.
 """
 
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -92,8 +91,6 @@ def read_filter(field: str, value: bool | int | float | str, where: str) -> Filt
     require_storable(value, f"{where}.value")
     if isinstance(value, str) and len(value) > VALUE_MAX:
         raise DocumentRefusedError(f"{where}.value", f"longer than {VALUE_MAX} characters")
-    if not isinstance(value, str) and abs(value) > sys.float_info.max:
-        raise DocumentRefusedError(f"{where}.value", "greater than any number that can be stored")
     return Filter(read_pointer(field, f"{where}.field"), value)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from onboarding_api.domain.accounts import Principal, Role
 from onboarding_api.domain.audit import SERVICE_CHAIN, Action, Event, chain_of
 from onboarding_api.domain.canonical import digest
-from onboarding_api.domain.errors import NothingFoundError, TenantExistsError, TenantUnknownError
+from onboarding_api.domain.errors import NothingFoundError, TenantUnknownError
 from onboarding_api.domain.hono import Document
 from onboarding_api.domain.identifiers import Randomness, TenantId, Timestamp, Version, new_uuid
 from onboarding_api.domain.management.search import Found, Search
@@ -48,8 +48,6 @@ class TenantManagement:
 
         def attempt() -> tuple[TenantId, Version]:
             with self.database.writing() as connection:
-                if find_tenant(connection, created) is not None:
-                    raise TenantExistsError(f"there is already a tenant {created}")
                 insert_tenant_document(connection, created, version, checked, now)
                 told = _events(Action.TENANT_CREATED, created, version, checked.body)
                 record(connection, principal.actor, now, *told)

@@ -18,12 +18,13 @@ def is_management() -> bool:
     return version == "v1" and resource in _PATHS
 
 
-def install_sharing(app: Flask) -> None:
-    """Keep empty segments, and let pages read every answer on Hono's paths: also that there is no such path or method.
-
-    Werkzeug would redirect a path with empty segments, and what it redirects to is another resource.
-    """
+def keep_empty_segments(app: Flask) -> None:
+    """Have Werkzeug redirect no path with empty segments: what it would redirect to is another resource."""
     app.url_map.merge_slashes = False
+
+
+def install_sharing(app: Flask) -> None:
+    """Let pages read every answer on Hono's paths, also that there is no such path or method."""
 
     @app.after_request
     def share(response: Response) -> Response:

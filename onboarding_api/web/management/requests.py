@@ -33,6 +33,8 @@ from onboarding_api.web.bodies import whole_body
 from onboarding_api.web.origins import origin
 from onboarding_api.web.refusals import BodyMissingError, BodyRefusedError, ContentTypeRefusedError
 
+NUMBER_MAX = 10**9 - 1
+"""Nine digits: nobody has so many pages, or entries in a trail."""
 _NUMBER = re.compile(r"[0-9]{1,9}")
 
 
@@ -84,7 +86,7 @@ def read_search() -> Search:
         filters=distinct_filters(map(_filter, request.args.getlist("filterJson")), "filterJson"),
         orders=distinct_orders(map(_order, request.args.getlist("sortJson")), "sortJson"),
         page_size=read_number("pageSize", PAGE_SIZE, 1, PAGE_SIZE_MAX),
-        page_index=read_number("pageOffset", 0, 0, 10**9),
+        page_index=read_number("pageOffset", 0, 0, NUMBER_MAX),
         gateways=gateways.lower() == "true" if gateways else None,
         after=_after(),
     )

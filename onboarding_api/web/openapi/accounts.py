@@ -4,12 +4,14 @@ from http import HTTPStatus
 
 from onboarding_api.domain import errors
 from onboarding_api.web import refusals
+from onboarding_api.web.management.requests import NUMBER_MAX
+from onboarding_api.web.openapi.json_schema import ref
 from onboarding_api.web.openapi.operations import Admits, Answer, Operation, Parameter, Schema
-from onboarding_api.web.openapi.schemas import TENANT_ID, ref
+from onboarding_api.web.openapi.schemas import TENANT_ID
 
 _DONE = Answer(HTTPStatus.NO_CONTENT, "Done.")
 _PAGE = (
-    Parameter("since", "query", {"type": "integer", "minimum": 0, "maximum": 10**9 - 1}, "Entries after this one."),
+    Parameter("since", "query", {"type": "integer", "minimum": 0, "maximum": NUMBER_MAX}, "Entries after this one."),
     Parameter("limit", "query", {"type": "integer", "minimum": 1, "maximum": 1000}, "How many at most."),
 )
 _TENANT = Parameter("tenant", "path", TENANT_ID, "Whose chain.")

@@ -5,8 +5,10 @@ from http import HTTPStatus
 from onboarding_api.domain import errors
 from onboarding_api.domain.management.search import FILTERS_MAX, ORDERS_MAX, PAGE_SIZE, PAGE_SIZE_MAX
 from onboarding_api.web import refusals
+from onboarding_api.web.management.requests import NUMBER_MAX
+from onboarding_api.web.openapi.json_schema import ref
 from onboarding_api.web.openapi.operations import Admits, Answer, Operation, Parameter, Refusal, Schema
-from onboarding_api.web.openapi.schemas import DEVICE_ID, TENANT_ID, UUID, ref
+from onboarding_api.web.openapi.schemas import DEVICE_ID, TENANT_ID, UUID
 
 _JSON = "application/json"
 _TENANT = Parameter("tenant", "path", TENANT_ID, "The tenant's id.")
@@ -27,7 +29,7 @@ _VERSIONED: tuple[Refusal, ...] = (*_WRITING, errors.PreconditionRefusedError, e
 def _search(gateways: bool) -> tuple[Parameter, ...]:
     paging = (
         Parameter("pageSize", "query", _between(1, PAGE_SIZE_MAX, PAGE_SIZE), "How many to show."),
-        Parameter("pageOffset", "query", _between(0, 10**9 - 1, 0), "The index of the page, from 0."),
+        Parameter("pageOffset", "query", _between(0, NUMBER_MAX, 0), "The index of the page, from 0."),
         Parameter("filterJson", "query", ref("Filter"), f"A filter; up to {FILTERS_MAX} different ones.", _JSON),
         Parameter("sortJson", "query", ref("Order"), f"An order; by up to {ORDERS_MAX} members.", _JSON),
     )

@@ -4,8 +4,9 @@ from http import HTTPStatus
 
 from onboarding_api.domain import errors
 from onboarding_api.web import refusals
+from onboarding_api.web.openapi.json_schema import ref
 from onboarding_api.web.openapi.operations import Admits, Answer, Operation, Parameter, Schema
-from onboarding_api.web.openapi.schemas import UUID, ref
+from onboarding_api.web.openapi.schemas import UUID
 
 _ONBOARDING = Parameter("onboarding", "path", UUID, "The onboarding's id.")
 _LINKS: dict[str, Schema] = {
