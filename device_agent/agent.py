@@ -69,8 +69,7 @@ class Agent:
             self._journal.event("ready", control=str(self._config.control_socket))
             if open_at_once:
                 self._events.put_nowait(Asked(partial(self._open, self._config.window_seconds)))
-            if self._store.record.wifi or self._store.record.wifi_to_forget:
-                self._connect()
+            self._connect()
             try:
                 while True:
                     await self._turn()
@@ -226,8 +225,7 @@ class Agent:
             self._store.reset()
             await self._connectivity.forget()
         finally:
-            if self._store.record.wifi or self._store.record.wifi_to_forget:  # it did not happen, or not all of it
-                self._connect()
+            self._connect()  # where something is left: to forget, or to join because it did not happen
         self._changed()
         await self._close("the device was reset")
         await self._take_away()

@@ -307,6 +307,30 @@ async def test_whatever_a_record_holds_is_told_and_a_reset_still_happens(place: 
     assert place.store.record == Record(resets=1, wifi_to_forget=True)
 
 
+class ForgetfulWifi(SimulatedWifi):
+    """Fails to forget in a way that nobody has foreseen, as often as it is told to."""
+
+    def __init__(self, networks: Path, failures: int) -> None:
+        super().__init__(networks)
+        self._failures = failures
+
+    async def forget(self) -> None:
+        if self._failures:
+            self._failures -= 1
+            raise LookupError("what nobody has foreseen")
+
+
+async def test_whatever_goes_wrong_in_forgetting_is_told_and_tried_again(
+    place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    place.store.save(Record(wifi_to_forget=True))
+    place.connectivity = Connectivity(place.store, ForgetfulWifi(place.networks, 1), place._changed, place._told)
+    async with asyncio.timeout(PATIENCE_S):
+        await place.connectivity.run(place.first.set_result)
+    assert not place.store.record.wifi_to_forget
+    assert "please report it" in caplog.text
+
+
 class LosingWifi(SimulatedWifi):
     """Loses the first cancellation while it cleans up, as a Wi-Fi program that is gone makes it."""
 

@@ -150,7 +150,7 @@ async def test_whoever_asks_a_running_agent_hears_what_is_not_forgotten(device: 
 
 async def test_a_new_owners_network_does_not_wait_for_the_old_ones_end(device: Device) -> None:
     with closing(Store(device.config.state)) as store:
-        store.save(Record(resets=1, wifi=(replace(HOME, ssid=b"New"),), wifi_to_forget=True))
+        store.save(Record(wifi=(replace(HOME, ssid=b"New"),), wifi_to_forget=True))
     device.supplicant.answers["REMOVE_NETWORK"] = "FAIL\n"
     selected = asyncio.Event()
 
