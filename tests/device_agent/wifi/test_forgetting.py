@@ -11,7 +11,9 @@ import pytest
 from dbus_fast import Variant
 
 from device_agent.agent import Agent
+from device_agent.commands import commands_of
 from device_agent.config import Config, WifiConfig
+from device_agent.control import serve
 from device_agent.errors import WifiError
 from device_agent.journal import Journal
 from device_agent.record import Record, WifiProfile
@@ -66,13 +68,14 @@ class Device:
         journal = Journal(listeners=[lambda name, facts: events.put_nowait((name, facts))])
         with closing(Store(self.config.state)) as store:
             agent = Agent(self.config, store, journal)
-            task = asyncio.create_task(agent.run())
-            try:
-                await self.event(events, "ready")
-                yield agent, events
-            finally:
-                task.cancel()
-                await asyncio.wait([task])
+            async with serve(self.config.control_socket, commands_of(agent, self.config.window_seconds)):
+                task = asyncio.create_task(agent.run())
+                try:
+                    await self.event(events, "ready")
+                    yield agent, events
+                finally:
+                    task.cancel()
+                    await asyncio.wait([task])
 
     async def event(self, events: Events, wanted: str) -> Mapping[str, object]:
         async with asyncio.timeout(PATIENCE_S):
@@ -100,7 +103,7 @@ def device(tmp_path: Path, supplicant: Supplicant) -> Device:
 
 async def test_a_reset_takes_the_owners_network_from_wpa_supplicant_and_no_other(device: Device) -> None:
     async with device.running() as (agent, _):
-        assert await agent.commands["reset"]({}) == {"reset": True, "resets": 1}
+        assert await agent.reset() == Record(resets=1)
     assert list(device.supplicant.networks) == [device.theirs]
     assert device.supplicant.saved == 1
     assert device.supplicant.commands[-2:] == ["REASSOCIATE", "SAVE_CONFIG"]
@@ -117,7 +120,7 @@ async def test_a_reset_without_an_agent_takes_the_owners_network_away_too(device
 async def test_a_network_that_is_not_forgotten_is_told_and_forgotten_at_the_next_start(device: Device) -> None:
     device.supplicant.answers["SAVE_CONFIG"] = "FAIL\n"
     async with device.running() as (agent, events):
-        assert await agent.commands["reset"]({}) == {"reset": True, "resets": 1, "wifi_to_forget": True}
+        assert await agent.reset() == Record(resets=1, wifi_to_forget=True)
         trouble = await device.event(events, "trouble")
         assert "could not write" in str(trouble["what"])
         assert trouble["remedy"]
@@ -169,7 +172,7 @@ async def test_a_device_that_never_had_wifi_leaves_wpa_supplicant_alone_at_a_res
     with closing(Store(device.config.state)) as store:
         store.save(Record())
     async with device.running() as (agent, _):
-        await agent.commands["reset"]({})
+        await agent.reset()
     assert device.supplicant.commands == []
 
 
