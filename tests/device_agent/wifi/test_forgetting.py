@@ -16,27 +16,21 @@ from device_agent.config import Config, WifiConfig
 from device_agent.control import serve
 from device_agent.errors import WifiError
 from device_agent.journal import Journal
-from device_agent.record import Record, WifiProfile
+from device_agent.record import Record
 from device_agent.store import Store, read_record
 from device_agent.wifi.network_manager import NetworkManagerWifi
 from device_agent.wifi.wpa_control import WpaControl
 from device_agent.wifi.wpa_networks import MARK, mark_of
 from device_agent.wifi.wpa_supplicant import Patience, WpaSupplicantWifi
-from onboarding_protocol.dpp import Akm
 from tests.device_agent.wifi.manager import Manager
+from tests.device_agent.wifi.station import HOME
+from tests.device_agent.wifi.station import supplicant as supplicant
 from tests.device_agent.wifi.supplicant import Supplicant
 from tests.world.world import BIN, Command
 from virtual_bluez.message_bus import PrivateBus
 
-HOME = WifiProfile(ssid=b"Home", akm=Akm.PSK, passphrase="correct horse battery")
 PATIENCE_S = 20
 Events = asyncio.Queue[tuple[str, Mapping[str, object]]]
-
-
-@pytest.fixture
-async def supplicant(tmp_path: Path) -> AsyncIterator[Supplicant]:
-    async with Supplicant(tmp_path) as supplicant:
-        yield supplicant
 
 
 @pytest.fixture
