@@ -1,8 +1,8 @@
 """The running agent: one loop over everything that happens, so that no two things happen at once.
 
 Phones write, links are lost, somebody presses the button, an attempt to connect ends: each is an event in one
-queue, and each is dealt with before the next. Joining and connecting, scanning and offering the label on the air take
-long: they are tasks of their own, and what comes of them comes through the queue.
+queue, and each is dealt with before the next. What takes long is a task of its own that reports back through the queue:
+joining and connecting, and offering the label on the air. What a scan has heard waits for the next phone.
 """
 
 import asyncio

@@ -85,6 +85,7 @@ class Connectivity:
         """Have what a reset has forgotten forgotten by the program that does Wi-Fi; tells what is in the way, once."""
         try:
             await forget_wifi(self._store, self._wifi)
+            self._trouble = None
         except AgentError as error:
             if str(error) != self._trouble:
                 self._told("trouble", what=str(error), remedy=error.remedy)

@@ -78,28 +78,41 @@ async def test_whatever_a_record_holds_is_told_and_a_reset_still_happens(place: 
     assert place.store.record == Record(resets=1, wifi_to_forget=True)
 
 
-class ForgetfulWifi(SimulatedWifi):
-    """Fails to forget in a way that nobody has foreseen, as often as it is told to."""
+class MindfulWifi(SimulatedWifi):
+    """Fails to forget, as often as it is told to."""
 
-    def __init__(self, networks: Path, failures: int) -> None:
+    def __init__(self, networks: Path, failures: int, error: Exception) -> None:
         super().__init__(networks)
-        self._failures = failures
+        self.failures = failures
+        self._error = error
 
     async def forget(self) -> None:
-        if self._failures:
-            self._failures -= 1
-            raise LookupError("what nobody has foreseen")
+        if self.failures:
+            self.failures -= 1
+            raise self._error
 
 
 async def test_whatever_goes_wrong_in_forgetting_is_told_and_tried_again(
     place: Place, caplog: pytest.LogCaptureFixture
 ) -> None:
     place.store.save(Record(wifi_to_forget=True))
-    place.connectivity = Connectivity(place.store, ForgetfulWifi(place.networks, 1), place._changed, place._told)
+    wifi = MindfulWifi(place.networks, 1, LookupError("what nobody has foreseen"))
+    place.connectivity = Connectivity(place.store, wifi, place._changed, place._told)
     async with asyncio.timeout(PATIENCE_S):
         await place.connectivity.run(place.first.set_result)
     assert not place.store.record.wifi_to_forget
     assert "please report it" in caplog.text
+
+
+async def test_what_is_in_the_way_of_forgetting_is_told_once_each_time_that_it_is(place: Place) -> None:
+    wifi = MindfulWifi(place.networks, 0, WifiError("the disk is full", "Make room."))
+    place.connectivity = Connectivity(place.store, wifi, place._changed, place._told)
+    for failures, times_told in ((2, 1), (0, 1), (1, 2)):
+        place.store.save(Record(wifi_to_forget=True))
+        wifi.failures = failures
+        for _ in range(failures + 1):
+            await place.connectivity.forget()
+        assert len(place.events) == times_told
 
 
 class LosingWifi(SimulatedWifi):
