@@ -78,6 +78,25 @@ async def test_whatever_a_record_holds_is_told_and_a_reset_still_happens(place: 
     assert place.store.record == Record(resets=1, wifi_to_forget=True)
 
 
+class SecretiveWifi(SimulatedWifi):
+    """Does not tell whether there is an address."""
+
+    def online(self) -> bool:
+        raise WifiError("the addresses of this device cannot be read", "See `ip address`.")
+
+
+async def test_addresses_that_cannot_be_read_are_told_and_the_network_is_tried_again(
+    place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    place.configure(WRONG)
+    place.connectivity = Connectivity(place.store, SecretiveWifi(place.networks), place._changed, place._told)
+    async with place.broker(), place.running():
+        assert (await place.told())[0] is Status.AUTH_FAILURE
+        place.networks.write_text(NETWORKS.format(seconds=0.0).replace("correct", "wrong"))
+        await place.contact(EndpointResult.CONNECTED)
+    assert "See `ip address`." in caplog.text
+
+
 class MindfulWifi(SimulatedWifi):
     """Fails to forget, as often as it is told to."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from dbus_fast import Variant
 
+from device_agent import forgetting
 from device_agent.agent import Agent
 from device_agent.commands import commands_of
 from device_agent.config import Config, WifiConfig
@@ -179,6 +180,19 @@ async def test_what_wpa_supplicant_does_not_forget_is_an_error(
     with pytest.raises(WifiError, match=verb) as refused:
         await wifi.forget()
     assert refused.value.remedy
+
+
+async def test_a_program_that_hangs_is_not_waited_for(
+    supplicant: Supplicant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forgetting, "FORGET_S", 0.05)
+    supplicant.answers["LIST_NETWORKS"] = None
+    with closing(Store(tmp_path / "state")) as store:
+        store.save(Record(wifi_to_forget=True))
+        with pytest.raises(WifiError, match="not forgotten yet: no answer") as refused:
+            await forgetting.forget_wifi(store, WpaSupplicantWifi(WpaControl(supplicant.path), Patience()))
+        assert store.record.wifi_to_forget
+    assert "Restart" in refused.value.remedy
 
 
 async def test_a_wpa_supplicant_that_keeps_no_file_has_nothing_to_forget_on_disk(

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from device_agent.wifi import JoinResult
+from device_agent.wifi import JoinResult, afterwards
 from device_agent.wifi.wpa_control import WpaControl
 from device_agent.wifi.wpa_networks import NOTE, is_mark_of
 from device_agent.wifi.wpa_supplicant import Patience, WpaSupplicantWifi
@@ -64,6 +64,17 @@ async def test_a_cancelled_attempt_ends_also_where_nothing_can_be_put_back(suppl
     joining.cancel()
     await asyncio.wait([joining])
     assert joining.cancelled()
+
+
+async def test_what_hangs_while_it_is_put_back_is_not_waited_for(
+    supplicant: Supplicant, wifi: WpaSupplicantWifi, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(afterwards, "AFTERWARDS_S", 0.05)
+    supplicant.add("Old", current=True)
+    supplicant.answers["REMOVE_NETWORK"] = None
+    supplicant.on_select = lambda number: [WRONG_KEY % number]
+    assert (await wifi.join(HOME)).status is Status.AUTH_FAILURE
+    assert "could not be put in order again: no answer" in caplog.text
 
 
 async def test_what_was_there_is_put_back_however_often_the_attempt_is_cancelled(
