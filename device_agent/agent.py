@@ -1,28 +1,28 @@
 """The running agent: one loop over everything that happens, so that no two things happen at once.
 
 Phones write, links are lost, somebody presses the button, an attempt to connect ends: each is an event in one
-queue, and each is dealt with before the next. Only joining and connecting take long; they are a task of their own
-that reports back through the queue.
+queue, and each is dealt with before the next. What takes long is a task of its own that reports back through the queue:
+joining and connecting, and offering the label on the air. What a scan has heard waits for the next phone.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from functools import partial
 
-from device_agent import clock, control
+from device_agent import clock
 from device_agent.air import Air
 from device_agent.cancellation import end
-from device_agent.config import WINDOW_SECONDS_MAX, Config
+from device_agent.config import Config
 from device_agent.connectivity import Connectivity
 from device_agent.enrollee import Begun, Configured, Enrollee, Failed, Outcome, Say
-from device_agent.errors import AgentError, ControlError
+from device_agent.errors import AgentError
 from device_agent.events import AgentEvent, Asked, Attempted, ConnectingEnded, GivenOnAir
 from device_agent.journal import Journal
 from device_agent.peripheral import BluetoothGone, PeerCame, PeerGone, PeripheralEvent, Written, open_peripheral
 from device_agent.phones import Leave, Phones
 from device_agent.provisioning import Provisioning
-from device_agent.record import WifiProfile
+from device_agent.record import Record, WifiProfile
 from device_agent.statement import Particulars
 from device_agent.store import Store
 from device_agent.wifi import open_on_air, open_wifi
@@ -52,32 +52,40 @@ class Agent:
         self._particulars = Particulars(config.serial, config.model, config.firmware)
         self._phones = self._no_phones()
 
-    @property
-    def commands(self) -> Mapping[str, control.Command]:
-        """What the control socket, the button and the watchdog may ask for."""
-        return {
-            "open": self._open_command,
-            "ping": self._ping_command,
-            "reset": self._reset_command,
-            "status": self._status_command,
-        }
-
     async def run(self, open_at_once: bool = False) -> None:
-        """Serve until cancelled; leaves no advertisement and no socket behind."""
+        """Serve until cancelled; leaves no advertisement behind."""
         clock.raise_to(self._store.record.clock_floor, self._config.clock)
-        async with control.serve(self._config.control_socket, self.commands):
-            self._journal.event("ready", control=str(self._config.control_socket))
-            if open_at_once:
-                self._events.put_nowait(Asked(partial(self._open, self._config.window_seconds)))
-            if self._store.record.wifi or self._store.record.wifi_to_forget:
-                self._connect()
-            try:
-                while True:
-                    await self._turn()
-            finally:
-                await self._air.stop()
-                await self._stop_connecting()
-                await self._peripheral.stop()
+        self._journal.event("ready", control=str(self._config.control_socket))
+        if open_at_once:
+            self._events.put_nowait(Asked(partial(self._open, self._config.window_seconds)))
+        self._connect()
+        try:
+            while True:
+                await self._turn()
+        finally:
+            await self._air.stop()
+            await self._stop_connecting()
+            await self._peripheral.stop()
+
+    async def open(self, seconds: float) -> str:
+        """Open the window, or open it anew for so long; return the name that is advertised."""
+        await self._in_turn(partial(self._open, seconds))
+        return self._key.name
+
+    async def reset(self) -> Record:
+        """Forget owner, Wi-Fi and identity; return what is left."""
+        await self._in_turn(self._reset)
+        return self._store.record
+
+    async def come_round(self) -> None:
+        """Return when the loop has got as far as this: it still goes round."""
+        await self._in_turn(partial(asyncio.sleep, 0))
+
+    def status(self) -> dict[str, object]:
+        """Return how far the device has come, and the window if there is one."""
+        window = self._provisioning.window
+        seconds = None if window is None else {"seconds": round(window.closes_at - self._now())}
+        return {**self._state(), "window": seconds}
 
     async def _turn(self) -> None:
         try:
@@ -226,8 +234,7 @@ class Agent:
             self._store.reset()
             await self._connectivity.forget()
         finally:
-            if self._store.record.wifi or self._store.record.wifi_to_forget:  # it did not happen, or not all of it
-                self._connect()
+            self._connect()  # where something is left: to forget, or to join because it did not happen
         self._changed()
         await self._close("the device was reset")
         await self._take_away()
@@ -273,26 +280,3 @@ class Agent:
         done = asyncio.get_running_loop().create_future()
         self._events.put_nowait(Asked(action, done))
         await asyncio.shield(done)
-
-    async def _open_command(self, request: Mapping[str, object]) -> control.Answer:
-        seconds = request.get("seconds")
-        if seconds is None:
-            seconds = self._config.window_seconds
-        if not isinstance(seconds, int) or isinstance(seconds, bool) or not 0 < seconds <= WINDOW_SECONDS_MAX:
-            raise ControlError(f"a window is open 1 to {WINDOW_SECONDS_MAX} seconds", "Give another --seconds.")
-        await self._in_turn(partial(self._open, seconds))
-        return {"window": {"open": True, "seconds": seconds, "name": self._key.name}}
-
-    async def _status_command(self, _: Mapping[str, object]) -> control.Answer:
-        window = self._provisioning.window
-        seconds = None if window is None else {"seconds": round(window.closes_at - self._now())}
-        return {**self._state(), "running": True, "window": seconds}
-
-    async def _ping_command(self, _: Mapping[str, object]) -> control.Answer:
-        await self._in_turn(partial(asyncio.sleep, 0))  # answered only by a loop that still goes round
-        return {"pong": True}
-
-    async def _reset_command(self, _: Mapping[str, object]) -> control.Answer:
-        await self._in_turn(self._reset)
-        left = {"wifi_to_forget": True} if self._store.record.wifi_to_forget else {}
-        return {"reset": True, "resets": self._store.record.resets, **left}

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from device_agent.cancellation import end
 from device_agent.errors import WifiError
 from device_agent.record import WifiProfile
 from device_agent.wifi import Wifi
@@ -13,7 +14,7 @@ from device_agent.wifi.on_air import OnAir
 from onboarding_protocol.members import NETWORKS_MAX, HeardNetwork
 
 LOOK_S = 6.0
-"""How long a phone waits for the scan, and the offer, too; a slower one is still heard of by phones that come later."""
+"""How long a phone waits for the scan, and so does the offer; a slower scan is still heard of by later phones."""
 _log = logging.getLogger(__name__)
 
 
@@ -34,7 +35,7 @@ class Air:
         if self._scan is None or self._scan.done():
             self.heard = ()
             self._looks_until = asyncio.get_running_loop().time() + LOOK_S
-            self._scan = asyncio.create_task(self._hear())
+            self._scan = asyncio.create_task(self._hear(), name="scan")
 
     async def looked(self) -> None:
         """Return when the scan has ended, or is nothing to wait for any more."""
@@ -45,17 +46,19 @@ class Air:
     def offer(self, key: ec.EllipticCurvePrivateKey, known_time: int) -> None:
         """Offer the label's key on the air after the scan, until it is taken up; `known_time` as in `OnAir.receive`."""
         if self._on_air is not None and (self._offer is None or self._offer.done()):
-            self._offer = asyncio.create_task(self._receive(self._on_air, key, known_time))
+            self._offer = asyncio.create_task(self._receive(self._on_air, key, known_time), name="offer")
 
     async def withdraw(self) -> None:
-        """Take the offer back; returns when wpa_supplicant has forgotten the key."""
+        """Take the offer back; returns when wpa_supplicant has forgotten the key, unless it hangs."""
         task, self._offer = self._offer, None
-        await _end(task)
+        if task is not None:
+            await end(task)
 
     async def stop(self) -> None:
         """End everything."""
         task, self._scan = self._scan, None
-        await _end(task)
+        if task is not None:
+            await end(task)
         await self.withdraw()
 
     async def _hear(self) -> None:
@@ -70,9 +73,3 @@ class Air:
             self._on_given(await on_air.receive(key, known_time))
         except WifiError as error:
             _log.info("the label is offered over Bluetooth only: %s. %s", error, error.remedy)
-
-
-async def _end(task: asyncio.Task[None] | None) -> None:
-    if task is not None:
-        task.cancel()
-        await asyncio.wait([task])

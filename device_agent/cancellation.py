@@ -6,7 +6,6 @@ waits for; an error that is raised while cleaning up takes its place. But a task
 
 import asyncio
 import logging
-from collections.abc import Iterable
 
 PATIENCES_S = (15.0, 5.0)
 """How long a task may clean up after the first cancellation, and after the second: less than systemd waits for us."""
@@ -20,11 +19,11 @@ def heed_cancellation() -> None:
         raise asyncio.CancelledError
 
 
-async def end(task: asyncio.Task[None], patiences_s: Iterable[float] = PATIENCES_S) -> None:
+async def end(task: asyncio.Task[None]) -> None:
     """Cancel the task and wait until it has ended; one that does not, told again, is left to itself."""
-    for seconds in patiences_s:
+    for seconds in PATIENCES_S:
         task.cancel()
         await asyncio.wait([task], timeout=seconds)
         if task.done():
             return
-    _log.error("a task does not end: %s. Restart the agent if it does not connect, and report this", task.get_name())
+    _log.error("a task does not end: %s. Restart the agent, and report this", task.get_name())

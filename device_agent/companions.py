@@ -1,14 +1,16 @@
-"""What goes on beside the agent's loop: lamp, hooks, button, watchdog. They hear the journal and ask for commands.
+"""What goes on beside the agent's loop: lamp, hooks, control socket, button, watchdog.
 
-None of them can hold the loop up or end the agent by what the world does to it; a bug in one ends the agent, loudly.
+They hear the journal and ask for commands. None of them can hold the loop up or end the agent by what the world does to
+it; a bug in one ends the agent, loudly.
 """
 
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 
+from device_agent import control
 from device_agent.agent import Agent
-from device_agent.button import Press
 from device_agent.button_source import watch
+from device_agent.commands import commands_of
 from device_agent.config import ButtonConfig, Config
 from device_agent.errors import AgentError, ButtonError
 from device_agent.hooks import Hooks
@@ -44,26 +46,28 @@ async def accompany(
     """Run the agent and what belongs beside it, until cancelled or until one of them fails."""
     reactions = Reactions(config)
     journal.listeners.extend((manager.heard, reactions.heard))
-    works: list[Awaitable[None]] = [
-        agent.run(open_at_once),
-        reactions.hooks.run(),
-        manager.feed_watchdog(lambda: agent.commands["ping"]({})),
-    ]
-    if reactions.led is not None:
-        works.append(reactions.led.run())
-    if config.button.input is not None:
-        works.append(_watch_button(agent, config.button, journal))
+    commands = commands_of(agent, config.window_seconds)
     try:
-        await _together(works)
+        async with control.serve(config.control_socket, commands):
+            works: list[Awaitable[None]] = [
+                agent.run(open_at_once),
+                reactions.hooks.run(),
+                manager.feed_watchdog(agent.come_round),
+            ]
+            if reactions.led is not None:
+                works.append(reactions.led.run())
+            if config.button.input is not None:
+                works.append(_watch_button(commands, config.button, journal))
+            await _together(works)
     finally:
         manager.tell("STOPPING=1")
 
 
-async def _watch_button(agent: Agent, config: ButtonConfig, journal: Journal) -> None:
+async def _watch_button(commands: Mapping[str, control.Command], config: ButtonConfig, journal: Journal) -> None:
     told = ""
     while True:
         try:
-            await watch(config, lambda press: _press(agent, press))
+            await watch(config, lambda press: _press(commands[press]))
         except ButtonError as error:
             if str(error) != told:
                 told = str(error)
@@ -71,9 +75,9 @@ async def _watch_button(agent: Agent, config: ButtonConfig, journal: Journal) ->
         await asyncio.sleep(BUTTON_RETRY_S)
 
 
-async def _press(agent: Agent, press: Press) -> None:
+async def _press(command: control.Command) -> None:
     try:
-        await agent.commands[press]({})
+        await command({})
     except AgentError:
         return  # the agent has told its journal; there is nobody else here to tell
 

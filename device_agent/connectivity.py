@@ -26,13 +26,13 @@ from onboarding_protocol.members import DeviceState, EndpointResult, EndpointSta
 
 RETRY_FIRST_S = 1.0
 RETRY_MAX_S = 300.0
-_UNFORESEEN = ConnectionStatus(
-    Status.CONFIGURE_FAILURE, members=EndpointStatus(EndpointResult.UNTRIED, "internal-error").to_members()
-)
 AGAIN_S = 3600.0
 """How long a network that was not there leaves another one alone that works."""
 _REFUSALS = {Status.AUTH_FAILURE, Status.INVALID_CONNECTOR, Status.NO_MATCH}
 """They will be the same until somebody configures the device anew."""
+_UNFORESEEN = ConnectionStatus(
+    Status.CONFIGURE_FAILURE, members=EndpointStatus(EndpointResult.UNTRIED, "internal-error").to_members()
+)
 _log = logging.getLogger(__name__)
 
 
@@ -53,7 +53,7 @@ class Connectivity:
     async def run(self, on_first: Callable[[ConnectionStatus], None]) -> None:
         """Forget, join, connect and stay; `on_first` hears once how the first attempt went.
 
-        Ends by cancellation, or when there was only something to forget.
+        Ends by cancellation, or when everything is forgotten and there is no network to join.
         """
         if not await self._forgotten():
             return
@@ -85,10 +85,13 @@ class Connectivity:
         """Have what a reset has forgotten forgotten by the program that does Wi-Fi; tells what is in the way, once."""
         try:
             await forget_wifi(self._store, self._wifi)
+            self._trouble = None
         except AgentError as error:
             if str(error) != self._trouble:
                 self._told("trouble", what=str(error), remedy=error.remedy)
             self._trouble = str(error)
+        except Exception:  # noqa: BLE001 - it is owed at each start, and must not keep the agent from starting
+            _log.exception("forgetting a network failed in a way that nobody has foreseen: please report it")
 
     async def _forgotten(self) -> bool:
         """Forget, and return whether there is a network to join; it does not wait for a former one to be forgotten."""

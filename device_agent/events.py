@@ -27,7 +27,7 @@ class GivenOnAir:
 
 @dataclass(frozen=True, slots=True)
 class ConnectingEnded:
-    """Connecting goes on for ever, so this is a bug; the agent ends with it, not in silence without it."""
+    """Connecting has failed, which is a bug; the agent ends with it, not in silence without it."""
 
     error: BaseException
 

@@ -7,7 +7,7 @@ from device_agent.errors import WifiError
 from device_agent.store import Store
 from device_agent.wifi import Wifi
 
-FORGET_S = 20.0
+FORGET_S = 15.0
 """A program that takes longer hangs."""
 
 

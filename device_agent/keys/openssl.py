@@ -23,7 +23,7 @@ def openssl() -> ctypes.CDLL:
 
 
 def forget_errors() -> None:
-    """Forget what somebody else has left in this thread's error queue: `ssl` would take it for its own."""
+    """Forget what others than `ssl` have left in this thread's error queue: it would take it for its own."""
     openssl().ERR_clear_error()
 
 

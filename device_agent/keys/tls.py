@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from device_agent.errors import AgentError, KeyUnusableError
 from device_agent.keys import TlsIdentity
 from device_agent.keys.external import ExternalKey
-from device_agent.keys.openssl import impossible, openssl
+from device_agent.keys.openssl import forget_errors, impossible, openssl
 
 _EVP_PKEY_EC = 408
 _SIGN = ctypes.CFUNCTYPE(
@@ -59,6 +59,7 @@ def _show_external(context: ssl.SSLContext, certificates: Path, key: ExternalKey
             raise ssl.SSLError(0, "it is not one for this key")
     finally:
         library.EVP_PKEY_free(private)
+        forget_errors()
     address = int(ec_key.value or 0)
     _keys[address] = key
     weakref.finalize(context, _keys.pop, address, None)

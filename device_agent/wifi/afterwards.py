@@ -1,4 +1,4 @@
-"""What must be done once an attempt to join is over, whatever became of it."""
+"""What must be done once an attempt to join, or an offer on the air, is over, whatever became of it."""
 
 import asyncio
 import logging
@@ -33,6 +33,6 @@ async def _within_reason(work: Coroutine[object, object, None]) -> None:
         async with asyncio.timeout(AFTERWARDS_S):
             await work
     except WifiError as error:
-        _log.warning("Wi-Fi could not be put in order after an attempt: %s. %s", error, error.remedy)
+        _log.warning("Wi-Fi could not be put in order again: %s. %s", error, error.remedy)
     except TimeoutError:
-        _log.warning("Wi-Fi could not be put in order after an attempt: no answer for %.0f s", AFTERWARDS_S)
+        _log.warning("Wi-Fi could not be put in order again: no answer for %.0f s", AFTERWARDS_S)

@@ -3,6 +3,9 @@
 At boot the agent may be there before NetworkManager or wpa_supplicant.
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from device_agent.config import WifiConfig
 from device_agent.errors import WifiError
 from device_agent.record import WifiProfile
@@ -22,23 +25,15 @@ class ChosenWifi:
 
     async def scan(self) -> tuple[HeardNetwork, ...]:
         """Return the networks heard now, strongest first."""
-        backend = await self._chosen()
-        try:
+        async with self._chosen() as backend:
             return await backend.scan()
-        except WifiError:
-            self._backend = None
-            raise
 
     async def join(
         self, profile: WifiProfile, identity: StationIdentity | None = None, *, gently: bool = False
     ) -> JoinResult:
         """Join and stay joined."""
-        backend = await self._chosen()
-        try:
+        async with self._chosen() as backend:
             return await backend.join(profile, identity, gently=gently)
-        except WifiError:
-            self._backend = None
-            raise
 
     def online(self) -> bool:
         """Whether the device has an address, in whatever network."""
@@ -46,17 +41,19 @@ class ChosenWifi:
 
     async def forget(self) -> None:
         """Leave and remove every network that the agent has made."""
-        backend = await self._chosen()
-        try:
+        async with self._chosen() as backend:
             await backend.forget()
+
+    @asynccontextmanager
+    async def _chosen(self) -> AsyncIterator[Wifi]:
+        """Enter with the backend; it is chosen again after a failure of its own."""
+        if self._backend is None:
+            self._backend = await self._choose()
+        try:
+            yield self._backend
         except WifiError:
             self._backend = None
             raise
-
-    async def _chosen(self) -> Wifi:
-        if self._backend is None:
-            self._backend = await self._choose()
-        return self._backend
 
     async def _choose(self) -> Wifi:
         config = self._config

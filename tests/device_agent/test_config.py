@@ -6,9 +6,11 @@ import pytest
 
 from device_agent.config import WINDOW_SECONDS_MAX, ClockPolicy, read_config
 from device_agent.errors import ConfigurationFileError
+from device_agent.other_writers import other_writers
 from device_agent.wifi import open_wifi
 
 NOBODY = 65534
+UNKNOWN = 4_000_000_000
 
 
 def config_file(tmp_path: Path, text: str | bytes) -> Path:
@@ -152,6 +154,14 @@ def test_a_file_that_anybody_may_write_is_refused_because_hooks_run_from_it(tmp_
     with pytest.raises(ConfigurationFileError) as refused:
         read_config(path)
     assert refused.value.remedy == f"chmod o-w {path}"
+
+
+def test_where_the_owner_is_of_another_system_his_own_group_has_his_number() -> None:
+    def status(group: int) -> os.stat_result:
+        return os.stat_result((0o100664, 0, 0, 1, UNKNOWN, group, 0, 0, 0, 0))
+
+    assert list(other_writers(status(UNKNOWN))) == []
+    assert list(other_writers(status(NOBODY))) == [("can be written by a group", "chmod g-w")]
 
 
 def test_a_file_of_a_group_of_several_is_refused_and_one_of_its_owners_own_group_is_not(tmp_path: Path) -> None:

@@ -32,8 +32,8 @@ from onboarding_protocol.renewal import (
     write_answer,
 )
 from tests.device_agent.operator import DEVICE
-from tests.device_agent.test_connectivity import HOME, PATIENCE_S, Place
-from tests.device_agent.test_connectivity import place as place
+from tests.device_agent.place import HOME, PATIENCE_S, Place
+from tests.device_agent.place import place as place
 
 DAY = 86400
 NINETY = Validity(0, 90 * DAY)

@@ -15,3 +15,9 @@ def test_on_the_bus_it_may_speak_to_whom_it_speaks_to() -> None:
     assert policy.get("user") == "device-agent"
     assert allowed == {BLUEZ, NETWORK_MANAGER}
     assert [rule.attrib for rule in policy.iter("deny")] == [{"own": "*"}]
+
+
+def test_its_service_reads_input_devices_and_is_in_the_groups_for_what_it_uses() -> None:
+    unit = (PACKAGING / "device-agent.service").read_text().splitlines()
+    assert [line for line in unit if line.startswith("Device")] == ["DevicePolicy=closed", "DeviceAllow=char-input r"]
+    assert "for group in netdev input; do" in (PACKAGING / "scripts/postinst").read_text()

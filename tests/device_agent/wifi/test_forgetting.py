@@ -10,31 +10,28 @@ from pathlib import Path
 import pytest
 from dbus_fast import Variant
 
+from device_agent import forgetting
 from device_agent.agent import Agent
+from device_agent.commands import commands_of
 from device_agent.config import Config, WifiConfig
+from device_agent.control import serve
 from device_agent.errors import WifiError
 from device_agent.journal import Journal
-from device_agent.record import Record, WifiProfile
+from device_agent.record import Record
 from device_agent.store import Store, read_record
 from device_agent.wifi.network_manager import NetworkManagerWifi
 from device_agent.wifi.wpa_control import WpaControl
 from device_agent.wifi.wpa_networks import MARK, mark_of
 from device_agent.wifi.wpa_supplicant import Patience, WpaSupplicantWifi
-from onboarding_protocol.dpp import Akm
 from tests.device_agent.wifi.manager import Manager
+from tests.device_agent.wifi.station import HOME
+from tests.device_agent.wifi.station import supplicant as supplicant
 from tests.device_agent.wifi.supplicant import Supplicant
 from tests.world.world import BIN, Command
 from virtual_bluez.message_bus import PrivateBus
 
-HOME = WifiProfile(ssid=b"Home", akm=Akm.PSK, passphrase="correct horse battery")
 PATIENCE_S = 20
 Events = asyncio.Queue[tuple[str, Mapping[str, object]]]
-
-
-@pytest.fixture
-async def supplicant(tmp_path: Path) -> AsyncIterator[Supplicant]:
-    async with Supplicant(tmp_path) as supplicant:
-        yield supplicant
 
 
 @pytest.fixture
@@ -66,13 +63,14 @@ class Device:
         journal = Journal(listeners=[lambda name, facts: events.put_nowait((name, facts))])
         with closing(Store(self.config.state)) as store:
             agent = Agent(self.config, store, journal)
-            task = asyncio.create_task(agent.run())
-            try:
-                await self.event(events, "ready")
-                yield agent, events
-            finally:
-                task.cancel()
-                await asyncio.wait([task])
+            async with serve(self.config.control_socket, commands_of(agent, self.config.window_seconds)):
+                task = asyncio.create_task(agent.run())
+                try:
+                    await self.event(events, "ready")
+                    yield agent, events
+                finally:
+                    task.cancel()
+                    await asyncio.wait([task])
 
     async def event(self, events: Events, wanted: str) -> Mapping[str, object]:
         async with asyncio.timeout(PATIENCE_S):
@@ -100,7 +98,7 @@ def device(tmp_path: Path, supplicant: Supplicant) -> Device:
 
 async def test_a_reset_takes_the_owners_network_from_wpa_supplicant_and_no_other(device: Device) -> None:
     async with device.running() as (agent, _):
-        assert await agent.commands["reset"]({}) == {"reset": True, "resets": 1}
+        assert await agent.reset() == Record(resets=1)
     assert list(device.supplicant.networks) == [device.theirs]
     assert device.supplicant.saved == 1
     assert device.supplicant.commands[-2:] == ["REASSOCIATE", "SAVE_CONFIG"]
@@ -117,7 +115,7 @@ async def test_a_reset_without_an_agent_takes_the_owners_network_away_too(device
 async def test_a_network_that_is_not_forgotten_is_told_and_forgotten_at_the_next_start(device: Device) -> None:
     device.supplicant.answers["SAVE_CONFIG"] = "FAIL\n"
     async with device.running() as (agent, events):
-        assert await agent.commands["reset"]({}) == {"reset": True, "resets": 1, "wifi_to_forget": True}
+        assert await agent.reset() == Record(resets=1, wifi_to_forget=True)
         trouble = await device.event(events, "trouble")
         assert "could not write" in str(trouble["what"])
         assert trouble["remedy"]
@@ -171,7 +169,7 @@ async def test_a_device_that_never_had_wifi_leaves_wpa_supplicant_alone_at_a_res
     with closing(Store(device.config.state)) as store:
         store.save(Record())
     async with device.running() as (agent, _):
-        await agent.commands["reset"]({})
+        await agent.reset()
     assert device.supplicant.commands == []
 
 
@@ -184,6 +182,19 @@ async def test_what_wpa_supplicant_does_not_forget_is_an_error(
     with pytest.raises(WifiError, match=verb) as refused:
         await wifi.forget()
     assert refused.value.remedy
+
+
+async def test_a_program_that_hangs_is_not_waited_for(
+    supplicant: Supplicant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forgetting, "FORGET_S", 0.05)
+    supplicant.answers["LIST_NETWORKS"] = None
+    with closing(Store(tmp_path / "state")) as store:
+        store.save(Record(wifi_to_forget=True))
+        with pytest.raises(WifiError, match="not forgotten yet: no answer") as refused:
+            await forgetting.forget_wifi(store, WpaSupplicantWifi(WpaControl(supplicant.path), Patience()))
+        assert store.record.wifi_to_forget
+    assert "Restart" in refused.value.remedy
 
 
 async def test_a_wpa_supplicant_that_keeps_no_file_has_nothing_to_forget_on_disk(

@@ -17,10 +17,10 @@ from device_agent.wifi.wpa_networks import mark_of
 from device_agent.wifi.wpa_supplicant import Patience, WpaSupplicantWifi
 from onboarding_protocol.dpp import Akm, Status
 from onboarding_protocol.members import EndpointResult, EndpointStatus
-from tests.device_agent.test_connectivity import HOME, WRONG, Place
+from tests.device_agent.place import HOME, WRONG, Place
 from tests.device_agent.wifi.manager import Manager
+from tests.device_agent.wifi.station import WRONG_KEY, found
 from tests.device_agent.wifi.supplicant import Supplicant
-from tests.device_agent.wifi.test_wpa_supplicant import WRONG_KEY, found
 from virtual_bluez.message_bus import PrivateBus
 
 LEFT_ALONE = JoinResult(Status.CONFIGURE_FAILURE, reason=ELSEWHERE)

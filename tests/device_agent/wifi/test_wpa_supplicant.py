@@ -1,6 +1,3 @@
-import asyncio
-import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -9,41 +6,16 @@ from device_agent.errors import WifiError
 from device_agent.record import WifiProfile
 from device_agent.wifi import JoinResult
 from device_agent.wifi.wpa_control import WpaControl
-from device_agent.wifi.wpa_networks import MARK, NOTE, is_mark_of, mark_of
+from device_agent.wifi.wpa_networks import MARK, is_mark_of, mark_of
 from device_agent.wifi.wpa_supplicant import Patience, WpaSupplicantWifi, control_of
 from onboarding_protocol.dpp import Akm, Status
+from tests.device_agent.wifi.station import HOME, PASSPHRASE, WRONG_KEY
+from tests.device_agent.wifi.station import supplicant as supplicant
+from tests.device_agent.wifi.station import wifi as wifi
 from tests.device_agent.wifi.supplicant import Supplicant
 
-PASSPHRASE = "correct horse battery"
-HOME = WifiProfile(ssid=b"Home", akm=Akm.PSK, passphrase=PASSPHRASE)
-WRONG_KEY = 'CTRL-EVENT-SSID-TEMP-DISABLED id=%d ssid="Home" auth_failures=1 duration=10 reason=WRONG_KEY'
 NO_ADDRESS = JoinResult(Status.CONFIGURE_FAILURE, "81/1,6", "no-address")
 """What the loopback interface, which has no address that others can reach, makes of a network that was joined."""
-
-JOIN = """
-import asyncio, sys
-from pathlib import Path
-from device_agent.wifi.wpa_control import WpaControl
-from device_agent.wifi.wpa_supplicant import Patience, WpaSupplicantWifi
-from tests.device_agent.wifi.test_wpa_supplicant import HOME
-asyncio.run(WpaSupplicantWifi(WpaControl(Path(sys.argv[1])), Patience()).join(HOME))
-"""
-
-
-@pytest.fixture
-async def supplicant(tmp_path: Path) -> AsyncIterator[Supplicant]:
-    async with Supplicant(tmp_path) as supplicant:
-        yield supplicant
-
-
-async def found(*_: object) -> bool:
-    return True
-
-
-@pytest.fixture
-def wifi(supplicant: Supplicant) -> WpaSupplicantWifi:
-    """A station whose networks all give an address."""
-    return WpaSupplicantWifi(WpaControl(supplicant.path), Patience(join=2.0), found)
 
 
 async def test_a_network_that_takes_us_is_kept_alone_among_ours(
@@ -75,140 +47,6 @@ async def test_a_network_without_an_address_is_left_again(supplicant: Supplicant
     old = supplicant.add("Old", current=True)
     assert await wifi.join(HOME) == NO_ADDRESS
     assert (supplicant.current, list(supplicant.networks)) == (old, [old])
-
-
-async def test_an_attempt_that_is_cancelled_leaves_nothing_behind(
-    supplicant: Supplicant, wifi: WpaSupplicantWifi
-) -> None:
-    old = supplicant.add("Old", current=True)
-    selected = asyncio.Event()
-
-    def select(_: int) -> list[str]:
-        selected.set()
-        return []
-
-    supplicant.on_select = select
-    joining = asyncio.create_task(wifi.join(HOME))
-    await selected.wait()
-    joining.cancel()
-    await asyncio.wait([joining])
-    assert joining.cancelled()
-    assert (supplicant.current, list(supplicant.networks)) == (old, [old])
-
-
-@pytest.mark.parametrize("fate", ["gone", "hung"])
-async def test_a_cancelled_attempt_ends_also_where_nothing_can_be_put_back(supplicant: Supplicant, fate: str) -> None:
-    wifi = WpaSupplicantWifi(WpaControl(supplicant.path, reply_seconds=0.05), Patience(join=2.0), found)
-    supplicant.add("Old", current=True)
-    selected = asyncio.Event()
-
-    def select(_: int) -> list[str]:
-        selected.set()
-        return []
-
-    supplicant.on_select = select
-    joining = asyncio.create_task(wifi.join(HOME))
-    await selected.wait()
-    if fate == "gone":
-        supplicant.vanish()
-    else:
-        supplicant.answers |= dict.fromkeys(["REMOVE_NETWORK", "SELECT_NETWORK", "ENABLE_NETWORK"])
-    joining.cancel()
-    await asyncio.wait([joining])
-    assert joining.cancelled()
-
-
-async def test_what_was_there_is_put_back_however_often_the_attempt_is_cancelled(
-    supplicant: Supplicant, wifi: WpaSupplicantWifi
-) -> None:
-    old, spare = supplicant.add("Old", current=True), supplicant.add("Spare")
-    selected = asyncio.Event()
-
-    def select(_: int) -> list[str]:
-        selected.set()
-        return []
-
-    supplicant.on_select = select
-    joining = asyncio.create_task(wifi.join(HOME))
-    await selected.wait()
-    while not joining.done():
-        joining.cancel()
-        await asyncio.sleep(0)
-    assert joining.cancelled()
-    assert (supplicant.current, supplicant.enabled) == (old, {old: True, spare: True})
-
-
-@pytest.mark.parametrize("verb", ["ADD_NETWORK", "SET_NETWORK", "ATTACH", "SELECT_NETWORK", "STATUS"])
-async def test_an_attempt_that_is_cancelled_before_an_answer_leaves_nothing_behind(
-    supplicant: Supplicant, wifi: WpaSupplicantWifi, verb: str
-) -> None:
-    old, asleep = supplicant.add("Old", current=True), supplicant.add("Asleep", enabled=False)
-
-    def cancel(heard: str) -> None:
-        if heard == verb:
-            joining.cancel()
-
-    supplicant.overhear = cancel
-    joining = asyncio.create_task(wifi.join(HOME))
-    await asyncio.wait([joining])
-    assert joining.cancelled()
-    assert (supplicant.current, supplicant.enabled) == (old, {old: True, asleep: False})
-
-
-async def killed_while_joining(supplicant: Supplicant) -> None:
-    selected = asyncio.Event()
-
-    def select(_: int) -> list[str]:
-        selected.set()
-        return []
-
-    supplicant.on_select, before = select, supplicant.on_select
-    agent = await asyncio.create_subprocess_exec(sys.executable, "-c", JOIN, supplicant.path)
-    await selected.wait()
-    agent.kill()
-    await agent.wait()
-    supplicant.on_select = before
-
-
-@pytest.mark.parametrize("refused", [False, True])
-async def test_an_agent_that_was_killed_in_an_attempt_finds_out_what_was_before_it(
-    supplicant: Supplicant, wifi: WpaSupplicantWifi, refused: bool
-) -> None:
-    old, asleep = supplicant.add("Old", current=True), supplicant.add("Asleep", enabled=False)
-    spare = supplicant.add("Spare")
-    before = {old: True, asleep: False, spare: True}
-    await killed_while_joining(supplicant)
-    assert supplicant.enabled != before
-    if refused:
-        supplicant.on_select = lambda number: [WRONG_KEY % number]
-        assert (await wifi.join(HOME)).status is Status.AUTH_FAILURE
-        assert (supplicant.current, supplicant.enabled) == (old, before)
-    else:
-        assert await wifi.join(HOME) == JoinResult(Status.OK)
-        ours = supplicant.current
-        assert ours is not None
-        assert supplicant.enabled == {**before, ours: True}
-        assert is_mark_of(supplicant.networks[ours]["id_str"].strip('"'), HOME)
-
-
-async def test_an_agent_that_was_killed_in_an_attempt_may_forget_it(
-    supplicant: Supplicant, wifi: WpaSupplicantWifi
-) -> None:
-    old, asleep = supplicant.add("Old", current=True), supplicant.add("Asleep", enabled=False)
-    await killed_while_joining(supplicant)
-    await wifi.forget()
-    assert (supplicant.current, supplicant.enabled) == (old, {old: True, asleep: False})
-
-
-@pytest.mark.parametrize("note", ["", "x", "0ec1", "-1e", "99e", "0e.0d.1", "\N{ARABIC-INDIC DIGIT ONE}e"])
-async def test_a_note_that_cannot_be_read_enables_nothing(
-    supplicant: Supplicant, wifi: WpaSupplicantWifi, note: str
-) -> None:
-    asleep = supplicant.add("Asleep", enabled=False)
-    supplicant.add("", enabled=False, mark=f"{NOTE}{note}")
-    assert await wifi.join(HOME) == JoinResult(Status.OK)
-    assert not supplicant.enabled[asleep]
-    assert len(supplicant.networks) == 2
 
 
 async def test_a_network_that_is_joined_is_not_touched(supplicant: Supplicant, wifi: WpaSupplicantWifi) -> None:
