@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SHORTEST := joins or wrong_password
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -10,9 +11,10 @@ demo: $(VENV)/.installed ## take a factory-fresh device from its label to connec
 	@.ci/system-packages dbus-daemon mosquitto
 	@$(BIN)/python -m tests.world.demo $(ARGS)
 
-test: lint $(VENV)/.hardware-keys ## lint, then every test
+test: lint $(VENV)/.hardware-keys ## lint, then every test, and the shortest way through the virtual machine
 	@.ci/system-packages dbus-daemon mosquitto wpasupplicant iproute2 openssl postgresql swtpm softhsm2 libfaketime systemd
 	$(BIN)/python -m pytest $(ARGS)
+	$(if $(ARGS),,@$(MAKE) --no-print-directory test-vm ARGS="-k '$(SHORTEST)'")
 
 test-vm: $(VENV)/.installed ## real BlueZ and Wi-Fi on simulated radios, in a virtual machine; SUITE=trixie
 	@.ci/system-packages qemu-system-x86 zstd
