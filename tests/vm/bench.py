@@ -14,7 +14,7 @@ from pathlib import Path
 from device_agent.label import Label
 from device_agent.store import label_key
 from onboarding_protocol.bootstrapping import BootstrappingKey, BootstrappingUri
-from tests.vm.bluetooth import DEVICE_ADAPTER, MTU_MAX, PHONE_ADAPTER, Bluetooth
+from tests.vm.bluetooth import DEVICE_ADAPTER, INSIDE, MTU_MAX, PHONE_ADAPTER, Bluetooth
 from tests.vm.guest import PATIENCE_S, Guest
 from tests.vm.registry import API_URL, Registry
 from tests.vm.site import INSIDE_SITE, STATION, Site
@@ -137,6 +137,16 @@ class Bench:
         account: Command = ["--api", API_URL, "--user", USER, "--password-file", self.registry.password_file]
         command: Command = ["app-sim", "onboard", "--label", device.label, *account, *wifi, "--json"]
         return await self.guest.start(f"app-{device.serial}", [*INSIDE_SITE, *command, *_PATIENT, *arguments])
+
+    async def onboard_by_smallest_phone(self, device: Device) -> Process:
+        """Run the app's story on a phone of ATT_MTU 23 to its end."""
+        file = self.guest.folder / f"wifi-{secrets.token_hex(4)}"
+        file.write_text(f"{PASSPHRASE}\n")
+        account: Command = [API_URL, USER, self.registry.password_file]
+        command: Command = ["python3", INSIDE / "smallest_phone.py", device.label, *account, SSID, file]
+        app = await self.guest.start(f"smallest-phone-{device.serial}", [*INSIDE_SITE, *command])
+        await app.finish(2 * PATIENCE_S)
+        return app
 
     async def onboard(
         self,

@@ -4,6 +4,7 @@ import signal
 
 import pytest
 
+from onboarding_protocol.gatt import ATT_MTU_MIN
 from tests.e2e.outcome import error, result, steps
 from tests.vm.bench import Bench, Device
 from tests.vm.site import STATION
@@ -134,3 +135,12 @@ async def test_any_att_mtu_will_do(bench: Bench, device: Device, mtu: int) -> No
     await bench.bluetooth.restart(mtu)
     await device.run()
     await assert_connected(bench, device, await bench.onboard(device))
+
+
+async def test_the_smallest_att_mtu_will_do_too(bench: Bench, device: Device) -> None:
+    await device.run()
+    app = await bench.onboard_by_smallest_phone(device)
+    await assert_connected(bench, device, app)
+    largest = (await app.wait_event("air"))["largest"]
+    assert isinstance(largest, int)
+    assert largest <= ATT_MTU_MIN
