@@ -15,8 +15,8 @@ from tests.onboarding_api.processes import serving
 HERE = Path(__file__).parent
 EXAMPLES = 1000
 _LIMITS = ("--account-rate", "0", "--tenant-rate", "0", "--streams", "256")
-"""What is limited by frequency would only be answered 429; and a server that holds all the streams it can says 503, which
-is as documented, but counts as a server's error."""
+"""What is limited by frequency would only be answered 429; and a server that holds all the streams it can says 503, as
+documented, which counts as a server's error."""
 _OPTIONS = (*_LIMITS, "--workers", "2", "--trusted-proxies", "1")
 """`hooks.py` says from where each request comes."""
 
