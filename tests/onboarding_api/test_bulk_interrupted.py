@@ -131,7 +131,14 @@ async def test_told_to_stop_it_says_how_to_go_on(shell: Shell, path: Path) -> No
     command: Sequence[str | Path] = [PROGRAM, "device", "import", "acme", path, "--json"]
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
-        *command, env=os.environ | shell.variables, stdout=pipe, stderr=pipe, cwd=shell.folder
+        *command,
+        env=os.environ | shell.variables,
+        stdout=pipe,
+        stderr=pipe,
+        cwd=shell.folder,
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.SIG_DFL
+        ),  # ignored where the tests run in the background
     )
     assert process.stdout is not None
     assert process.stderr is not None
